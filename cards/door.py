@@ -1,0 +1,94 @@
+"""The door to a chat platform: capabilities are asked for, platform names never are (DESIGN.md §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cards.model import Card
+from domain.chat import Inbound, Recipient, SentCard, Tap
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    hears_groups: bool
+    pushes_first: bool
+    cards_to_groups: bool
+    updates_cards: bool
+    needs_public_url: bool
+    max_text_bytes: int
+    max_buttons: int
+
+
+class DoorError(Exception):
+    """A send or update failed. `retry_after` seconds when the platform (or our own limit) named a time."""
+
+    def __init__(self, message: str, *, code: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class Retry(DoorError):
+    """Nothing was sent; try again later."""
+
+
+class Unsure(DoorError):
+    """It may or may not have been sent. A retry under the same key is safe where the door can tell."""
+
+
+class Refused(DoorError):
+    """The platform said no for good (bad recipient, bad card, missing permission). A person must act."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the platform gave back: `handle` is the door's own bookkeeping for later updates."""
+
+    handle: Mapping[str, object]
+    platform_id: str = ""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An incoming request or frame that passed its checks: `payload` is the decrypted text to keep.
+
+    `key` is unique per door and app; `kind` tells the door's `parse` how to read the payload again.
+    """
+
+    key: str
+    kind: str
+    payload: bytes
+
+
+class ChatDoor(Protocol):
+    platform: str
+    app: str
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def parse(self, kind: str, payload: bytes, key: str) -> Inbound:
+        """Read a stored inbox payload. Anything unknown becomes `Unhandled`, never an error."""
+        ...
+
+    async def send_text(self, to: Recipient, text: str, *, key: str, attempt: int) -> Sent:
+        """Send plain text, split to fit. `key` is the outbox key; `attempt` 1 for the first try."""
+        ...
+
+    async def send_card(self, to: Recipient, card: Card, *, card_id: str, attempt: int) -> Sent:
+        """Send a card under `card_id` ([0-9A-Za-z_-]{1,64}); repeating the same id never shows it twice."""
+        ...
+
+    def can_update(self, sent: SentCard, *, final: bool) -> bool:
+        """Whether this card can be changed now; a reserve kept for the final state counts only when final."""
+        ...
+
+    async def update_card(self, sent: SentCard, card: Card, *, attempt: int) -> Mapping[str, object]:
+        """Show `card` in place of what the platform shows; returns the new handle. Refused when impossible."""
+        ...
+
+    def note_tap(self, sent: SentCard, tap: Tap) -> Mapping[str, object]:
+        """The handle after a tap (WeCom: one more response code)."""
+        ...

@@ -1,0 +1,1 @@
+"""The business: pure rules, use cases and ports. Imports nothing but the standard library."""

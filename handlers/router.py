@@ -1,0 +1,174 @@
+"""Where handlers register, and the context they work in. The route table is compiled once, at start."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from cards.action import Action
+from domain.chat import Account, Inbound, Message, Recipient, SentCard, SubjectRef, Tap
+from domain.clock import Clock
+from domain.outbox import SendCard, SendText
+from domain.policy import Policies
+from domain.ports import UnitOfWork
+from domain.staff import Role, Staff, StaffDirectory
+
+
+@dataclass(frozen=True)
+class ShopInfo:
+    """What handlers may know of a configured shop."""
+
+    code: str
+    name: str
+    platform: str
+    region: str
+    warehouse: str
+    refund: str  # none | agree | create
+    connected: bool
+
+
+@dataclass
+class Context:
+    """One incoming item and all a handler may use. Writes go to `uow`, which the dispatcher commits."""
+
+    inbound: Inbound
+    staff: Staff
+    uow: UnitOfWork
+    clock: Clock
+    policies: Policies
+    directory: StaffDirectory
+    shops: Mapping[str, ShopInfo]
+    routes: Routes
+    card: SentCard | None = None  # the tapped card, when the inbound is a Tap of a card we sent
+    handled_by: str = ""
+
+    @property
+    def here(self) -> Recipient:
+        """Where the words came from: answers go there."""
+        inbound = self.inbound
+        if isinstance(inbound, Message):
+            return Recipient(inbound.account, inbound.chat_id, inbound.reply_url, inbound.reply_until)
+        return Recipient(inbound.account, inbound.chat_id)
+
+    @property
+    def origin(self) -> str:
+        """The audit's `origin`: door, app and group."""
+        account = self.inbound.account
+        chat = f"/{self.inbound.chat_id}" if self.inbound.chat_id else ""
+        return f"{account.platform}:{account.app}{chat}"
+
+    def say(self, text: str) -> None:
+        self.uow.send(SendText(self.here, text))
+
+    def show(self, subject: SubjectRef, **params: str) -> None:
+        self.uow.send(SendCard(self.here, subject, params))
+
+    def show_to(self, account: Account, subject: SubjectRef, **params: str) -> None:
+        self.uow.send(SendCard(Recipient(account), subject, params))
+
+
+CommandHandler = Callable[[Context, str], Awaitable[None]]
+TapHandler = Callable[[Context, Tap, Action], Awaitable[None]]
+FreeTextHandler = Callable[[Context, str], Awaitable[bool]]
+EventHandler = Callable[[Context], Awaitable[None]]
+
+EVERYONE = frozenset(Role)
+
+
+@dataclass(frozen=True)
+class Command:
+    """`name` and `aliases` are what people type first; `usage` and `help` stand in 帮助."""
+
+    name: str
+    handler: CommandHandler
+    usage: str
+    help: str
+    aliases: tuple[str, ...] = ()
+    roles: frozenset[Role] = EVERYONE
+
+
+@dataclass
+class Router:
+    """The handlers of one module. Refuses a name registered twice when the table is compiled."""
+
+    commands: list[Command] = field(default_factory=list)
+    taps: dict[str, TapHandler] = field(default_factory=dict)
+    free_text: list[tuple[int, FreeTextHandler]] = field(default_factory=list)
+    events: dict[str, EventHandler] = field(default_factory=dict)
+
+    def command(
+        self,
+        name: str,
+        *,
+        usage: str,
+        help: str,  # noqa: A002 - it is the word in 帮助
+        aliases: tuple[str, ...] = (),
+        roles: frozenset[Role] = EVERYONE,
+    ) -> Callable[[CommandHandler], CommandHandler]:
+        def register(handler: CommandHandler) -> CommandHandler:
+            self.commands.append(Command(name, handler, usage, help, aliases, roles))
+            return handler
+
+        return register
+
+    def tap(self, verb: str) -> Callable[[TapHandler], TapHandler]:
+        def register(handler: TapHandler) -> TapHandler:
+            if verb in self.taps:
+                raise ValueError(f"two handlers for tap {verb}")
+            self.taps[verb] = handler
+            return handler
+
+        return register
+
+    def text(self, *, order: int) -> Callable[[FreeTextHandler], FreeTextHandler]:
+        """A handler of free text: tried by `order`; it returns whether the text was its own."""
+
+        def register(handler: FreeTextHandler) -> FreeTextHandler:
+            self.free_text.append((order, handler))
+            return handler
+
+        return register
+
+    def event(self, kind: str) -> Callable[[EventHandler], EventHandler]:
+        """`kind`: entered | menu:<key>."""
+
+        def register(handler: EventHandler) -> EventHandler:
+            self.events[kind] = handler
+            return handler
+
+        return register
+
+
+@dataclass(frozen=True)
+class Routes:
+    """The compiled table: every word and verb to one handler, in one dictionary look-up."""
+
+    commands: tuple[Command, ...]
+    words: Mapping[str, Command]
+    taps: Mapping[str, TapHandler]
+    free_text: tuple[FreeTextHandler, ...]
+    events: Mapping[str, EventHandler]
+
+
+def compile_routes(routers: Mapping[str, Router]) -> Routes:
+    """Join the routers of all modules (`name -> router`); raise ValueError naming both on a clash."""
+    commands: list[Command] = []
+    words: dict[str, Command] = {}
+    owner: dict[str, str] = {}
+    taps: dict[str, TapHandler] = {}
+    texts: list[tuple[int, FreeTextHandler]] = []
+    events: dict[str, EventHandler] = {}
+    for module, router in routers.items():
+        keys = [*(w for c in router.commands for w in (c.name, *c.aliases)), *router.taps, *router.events]
+        for key in keys:
+            if key in owner:
+                raise ValueError(f"'{key}' is registered by both {owner[key]} and {module}")
+            owner[key] = module
+        for command in router.commands:
+            commands.append(command)
+            words.update({word.casefold(): command for word in (command.name, *command.aliases)})
+        taps.update(router.taps)
+        texts.extend(router.free_text)
+        events.update(router.events)
+    ordered = tuple(handler for _, handler in sorted(texts, key=lambda pair: pair[0]))
+    return Routes(tuple(commands), words, taps, ordered, events)

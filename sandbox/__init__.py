@@ -1,0 +1,1 @@
+"""A local WeCom, DingTalk and shop world that enforces the real protocols."""
