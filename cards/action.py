@@ -28,7 +28,9 @@ class Action:
         parts = (self.verb, self.subject.type, self.subject.id, str(self.revision), *self.args)
         text = "|".join(parts)
         if not all(_PART.fullmatch(p) for p in parts) or len(text.encode()) > MAX_BYTES:
-            raise BadAction(f"cannot encode action {self.verb}: a part holds '|' or it exceeds {MAX_BYTES} bytes")
+            raise BadAction(
+                f"cannot encode action {self.verb}: a part holds '|' or it exceeds {MAX_BYTES} bytes"
+            )
         return text
 
 
@@ -36,6 +38,12 @@ def decode(text: str) -> Action:
     """Read what `Action.encode` made; raise BadAction for anything else."""
     verb, _, rest = text.partition("|")
     parts = rest.split("|")
-    if len(parts) < 3 or not verb or not parts[2].isascii() or not parts[2].isdigit() or len(text) > MAX_BYTES:
+    if (
+        len(parts) < 3
+        or not verb
+        or not parts[2].isascii()
+        or not parts[2].isdigit()
+        or len(text) > MAX_BYTES
+    ):
         raise BadAction("not an action of ours")
     return Action(verb, SubjectRef(parts[0], parts[1]), int(parts[2]), tuple(parts[3:]))

@@ -71,6 +71,8 @@ class Card:
     @property
     def actions(self) -> frozenset[str]:
         """Every encoded action this card offers its viewer."""
-        return frozenset(b.action for b in (*self.buttons, *self.menu)) if not self.final else frozenset(
-            b.action for b in self.menu
+        return (
+            frozenset(b.action for b in (*self.buttons, *self.menu))
+            if not self.final
+            else frozenset(b.action for b in self.menu)
         )

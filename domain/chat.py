@@ -36,6 +36,20 @@ class Recipient:
         """Messages of one lane are sent one after the other."""
         return f"{self.account.platform}:{self.account.app}:{self.chat_id or self.account.user_id}"
 
+    def to_args(self) -> dict[str, str]:
+        """As text, for an Effect's arguments. The cheap reply address is left out: it may be dead by then."""
+        account = self.account
+        return {
+            "platform": account.platform,
+            "app": account.app,
+            "user": account.user_id,
+            "chat": self.chat_id,
+        }
+
+    @staticmethod
+    def from_args(args: Mapping[str, str]) -> Recipient:
+        return Recipient(Account(args["platform"], args["app"], args["user"]), args["chat"])
+
 
 @dataclass(frozen=True)
 class Inbound:

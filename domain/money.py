@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 # Currencies whose minor unit is not 1/100 (ISO 4217), of those our shops can sell in.
 _EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "TWD": 2, "IDR": 2, "CLP": 0, "BHD": 3, "KWD": 3}
 _SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "HKD": "HK$"}
-_AMOUNT = re.compile(r"-?\d{1,12}(\.\d+)?")
+_AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]+)?")
 
 
 class MoneyError(ValueError):

@@ -6,40 +6,28 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from cards.action import Action
+from cards.scene import Scene
 from domain.chat import Account, Inbound, Message, Recipient, SentCard, SubjectRef, Tap
-from domain.clock import Clock
 from domain.outbox import SendCard, SendText
 from domain.policy import Policies
 from domain.ports import UnitOfWork
-from domain.staff import Role, Staff, StaffDirectory
-
-
-@dataclass(frozen=True)
-class ShopInfo:
-    """What handlers may know of a configured shop."""
-
-    code: str
-    name: str
-    platform: str
-    region: str
-    warehouse: str
-    refund: str  # none | agree | create
-    connected: bool
+from domain.staff import Staff
 
 
 @dataclass
 class Context:
-    """One incoming item and all a handler may use. Writes go to `uow`, which the dispatcher commits."""
+    """One incoming item and all a handler may use. Writes go to `uow`, which the dispatcher commits.
+
+    `card` is the tapped card when the item is a Tap; a handler that changes what only this card shows puts a
+    changed copy back, and the dispatcher saves it. `handled_by` names what took the item; "" is nothing did.
+    """
 
     inbound: Inbound
     staff: Staff
     uow: UnitOfWork
-    clock: Clock
-    policies: Policies
-    directory: StaffDirectory
-    shops: Mapping[str, ShopInfo]
+    scene: Scene
     routes: Routes
-    card: SentCard | None = None  # the tapped card, when the inbound is a Tap of a card we sent
+    card: SentCard | None = None
     handled_by: str = ""
 
     @property
@@ -72,19 +60,23 @@ TapHandler = Callable[[Context, Tap, Action], Awaitable[None]]
 FreeTextHandler = Callable[[Context, str], Awaitable[bool]]
 EventHandler = Callable[[Context], Awaitable[None]]
 
-EVERYONE = frozenset(Role)
+Allowed = Callable[[Staff, Policies], bool]
+
+
+def everyone(_staff: Staff, _policies: Policies) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
 class Command:
-    """`name` and `aliases` are what people type first; `usage` and `help` stand in 帮助."""
+    """`name` and `aliases` are what people type first; `usage` and `help` stand in 帮助 for those allowed."""
 
     name: str
     handler: CommandHandler
     usage: str
     help: str
     aliases: tuple[str, ...] = ()
-    roles: frozenset[Role] = EVERYONE
+    allowed: Allowed = everyone
 
 
 @dataclass
@@ -101,12 +93,12 @@ class Router:
         name: str,
         *,
         usage: str,
-        help: str,  # noqa: A002 - it is the word in 帮助
+        help: str,
         aliases: tuple[str, ...] = (),
-        roles: frozenset[Role] = EVERYONE,
+        allowed: Allowed = everyone,
     ) -> Callable[[CommandHandler], CommandHandler]:
         def register(handler: CommandHandler) -> CommandHandler:
-            self.commands.append(Command(name, handler, usage, help, aliases, roles))
+            self.commands.append(Command(name, handler, usage, help, aliases, allowed))
             return handler
 
         return register
@@ -148,6 +140,7 @@ class Routes:
     taps: Mapping[str, TapHandler]
     free_text: tuple[FreeTextHandler, ...]
     events: Mapping[str, EventHandler]
+    longest_word: int
 
 
 def compile_routes(routers: Mapping[str, Router]) -> Routes:
@@ -171,4 +164,4 @@ def compile_routes(routers: Mapping[str, Router]) -> Routes:
         texts.extend(router.free_text)
         events.update(router.events)
     ordered = tuple(handler for _, handler in sorted(texts, key=lambda pair: pair[0]))
-    return Routes(tuple(commands), words, taps, ordered, events)
+    return Routes(tuple(commands), words, taps, ordered, events, max(map(len, words), default=0))

@@ -35,13 +35,15 @@ class Faults:
     def clear(self, system: str | None = None) -> None:
         self._faults = [f for f in self._faults if system is not None and f.system != system]
 
-    def take(self, system: str, kind: str, where: str = "") -> Fault | None:
+    def take(self, system: str, kind: str, where: str = "", *, named_only: bool = False) -> Fault | None:
         """Return the fault that strikes now, using up one of its counts, or None.
 
-        A fault planted with `args={"path": …}` strikes only where that text is part of `where`.
+        A fault planted with `args={"path": …}` strikes only where that text is part of `where`;
+        with `named_only` no other fault strikes.
         """
         for fault in self._faults:
-            if (fault.system, fault.kind) != (system, kind) or fault.args.get("path", "") not in where:
+            path = fault.args.get("path", "")
+            if (fault.system, fault.kind) != (system, kind) or path not in where or (named_only and not path):
                 continue
             if fault.count > 0:
                 fault.count -= 1

@@ -102,9 +102,7 @@ class ChatPlatform(Protocol):
         """A person types: deliver the callback (or frame) and return `{message_id, …}`."""
         ...
 
-    async def tap(
-        self, user: str, message_id: str, action: str, inputs: dict[str, Any]
-    ) -> dict[str, Any]:
+    async def tap(self, user: str, message_id: str, action: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """A person taps a button of a card they can see."""
         ...
 
@@ -118,7 +116,9 @@ class ChatPlatform(Protocol):
 class World:
     """The simulated company and the systems around it. One per process."""
 
-    def __init__(self, *, path: Path | None = None, base: str = "", clock: SandboxClock | None = None) -> None:
+    def __init__(
+        self, *, path: Path | None = None, base: str = "", clock: SandboxClock | None = None
+    ) -> None:
         self.base = base  # e.g. http://127.0.0.1:8080/sandbox, set once the port is known
         self.clock = clock or SandboxClock()
         self.faults = Faults()
@@ -126,6 +126,7 @@ class World:
         self.people: tuple[Person, ...] = (*PEOPLE, *(Person(**doc) for _, doc in self.store.all("person")))
         self.switches: dict[str, str] = {}  # fidelity switches, "wecom.deliveries" -> "3"
         self.known_switches: dict[str, tuple[str, str]] = {}  # name -> (default, meaning)
+        self.known_faults: dict[str, dict[str, str]] = {}  # system -> kind -> meaning
         self.exchanges: deque[Exchange] = deque(maxlen=MAX_EXCHANGES)
         self.effects: list[Effect] = [Effect(**doc) for _, doc in self.store.all("effect")]
         self._seq = max((int(doc["n"]) for _, doc in self.store.all("seq")), default=0)
@@ -151,6 +152,10 @@ class World:
         """A system tells which switches it reads: `{name: (default, meaning)}`, for GET /switches."""
         self.known_switches.update(switches)
 
+    def describe_faults(self, system: str, kinds: dict[str, str]) -> None:
+        """A system tells which faults it understands: `{kind: meaning}`, for /faults."""
+        self.known_faults[system] = kinds
+
     def record_exchange(self, **fields: Any) -> Exchange:
         self._exchange_id += 1
         exchange = Exchange(id=self._exchange_id, at=self.clock.now().isoformat(), **fields)
@@ -170,13 +175,21 @@ class World:
             queue.put_nowait(event)
 
     async def listen(self) -> AsyncIterator[dict[str, Any]]:
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._listeners.add(queue)
+        queue = self.subscribe()
         try:
             while True:
                 yield await queue.get()
         finally:
-            self._listeners.discard(queue)
+            self.unsubscribe(queue)
+
+    def subscribe(self) -> asyncio.Queue[dict[str, Any]]:
+        """A queue of every event from now on; give it back with `unsubscribe`."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._listeners.add(queue)
+        return queue
+
+    def unsubscribe(self, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        self._listeners.discard(queue)
 
     def close_listeners(self) -> None:
         """End every `/events` stream so that a stop does not wait for open consoles."""

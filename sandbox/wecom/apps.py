@@ -78,7 +78,9 @@ class Apps:
         if not re.fullmatch(r"[0-9A-Za-z]{1,32}", token):
             raise Refusal("token: expected 1 to 32 letters and digits")
         if not re.fullmatch(r"[0-9A-Za-z]{43}", key):
-            raise Refusal(f"encoding_aes_key: expected exactly 43 letters and digits, got {len(key)} characters")
+            raise Refusal(
+                f"encoding_aes_key: expected exactly 43 letters and digits, got {len(key)} characters"
+            )
         scope = options.get("scope", app.scope)
         if not isinstance(scope, list) or not all(isinstance(s, str) for s in scope):
             raise Refusal("scope: expected a list of userids, empty for everybody")

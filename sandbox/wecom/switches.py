@@ -15,7 +15,10 @@ SWITCHES: dict[str, tuple[str, str]] = {
     "wecom.agent_id_element": ("AgentID", "spelling in callback XML: AgentID or AgentId"),
     "wecom.expired_as_40014": ("on", "an expired token is answered 40014; off: 42001"),
     "wecom.token_early_death_s": ("off", "seconds after which a token dies without notice, or off"),
-    "wecom.same_token": ("on", "gettoken repeats the living token; off: a fresh one each time, old ones live on"),
+    "wecom.same_token": (
+        "on",
+        "gettoken repeats the living token; off: a fresh one each time, old ones live on",
+    ),
     "wecom.ip_allowlist": ("off", "comma list of caller addresses that are let in, or off"),
     "wecom.silent_drop": ("on", "messages over the per-member limits vanish with errcode 0"),
     "wecom.member_per_minute": ("30", "messages of one app to one member in a minute"),
@@ -23,12 +26,28 @@ SWITCHES: dict[str, tuple[str, str]] = {
     "wecom.account_limit": ("200", "accounts of the corp; 200 times as many person-times a day per app"),
     "wecom.response_code_hours": ("72", "life of a response_code in hours (older pages: 24)"),
     "wecom.failed_update_spends_code": ("off", "an update refused for its card uses up the code"),
-    "wecom.tap_code_updates_all": ("on", "a tap's code with atall reaches every recipient; off: only the tapper"),
+    "wecom.tap_code_updates_all": (
+        "on",
+        "a tap's code with atall reaches every recipient; off: only the tapper",
+    ),
     "wecom.codes_independent": ("on", "the send's code stays good after a tap's code was used"),
     "wecom.image_max_mb": ("2", "image upload limit in MB: 2, 5 or 10"),
     "wecom.deliver_files": ("off", "a file sent by a member reaches the app's callback"),
     "wecom.refuse_unicode_escapes": ("off", "a body holding \\uXXXX escapes is refused with 40033"),
     "wecom.old_app": ("off", "user/get shows mobile and email, as for apps made before 2022-06-20"),
+}
+
+FAULTS: dict[str, str] = {
+    "429": "a business call is refused with 45009",
+    "concurrency": "a business call is refused with 45033",
+    "busy": "a business call is refused with -1",
+    "5xx": "a call is answered HTTP 502 and does nothing",
+    "token_revoked": "the token in use dies; the call is refused with 40014",
+    "lost_answer": "a call does its work, then the connection closes without an answer",
+    "slow": "a call is answered late: args.seconds, default 3",
+    "late": "a callback leaves late: args.seconds, default 2",
+    "duplicate": "a callback is delivered twice at the same time",
+    "reorder": "a callback is overtaken by the member's next one",
 }
 
 

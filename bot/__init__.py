@@ -1,0 +1,1 @@
+"""The server: settings, composition root, HTTP app, inbox, dispatch, delivery, command line."""

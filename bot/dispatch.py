@@ -1,0 +1,205 @@
+"""From the inbox to the handlers: per sender in order, senders side by side, conflicts decided again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from time import perf_counter
+from typing import Protocol
+
+from bot.logs import log, tracing
+from bot.metrics import Metrics
+from bot.pump import LEASE_SECONDS, Pump, Source
+from bot.unhandled import suggestion
+from cards.door import ChatDoor
+from cards.scene import Scene
+from domain.chat import Inbound, MenuClick, Message, Recipient, SentCard, Tap, Unhandled
+from domain.clock import Clock
+from domain.outbox import RefreshCard, SendText
+from domain.ports import Conflict, UnitOfWork
+from handlers.router import Context, Routes
+from storage.database import Database
+from storage.errors import StorageUnavailable
+from storage.items import InboxItem
+
+MAX_CONFLICTS = 6  # runs of one item when somebody else keeps changing the same thing first
+BACK_OFF = (1.0, 5.0, 30.0)  # seconds before the second, third and fourth try; then it is laid aside
+_JITTER = 0.02  # seconds: two that collided must not collide again
+
+Doors = Mapping[tuple[str, str], ChatDoor]
+
+
+class Entry(Protocol):
+    """`handlers.entry`: where every parsed item goes."""
+
+    @property
+    def handle(self) -> Callable[[Context], Awaitable[None]]: ...
+
+    @property
+    def handle_stranger(self) -> Callable[[Inbound, UnitOfWork, Clock, Recipient], Awaitable[None]]: ...
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    item: InboxItem
+    door: ChatDoor
+    inbound: Inbound
+
+
+class Dispatcher:
+    """`seconds`: after this a handler is cut off, and its item tried again."""
+
+    def __init__(
+        self,
+        db: Database,
+        doors: Doors,
+        scene: Scene,
+        routes: Routes,
+        entry: Entry,
+        metrics: Metrics,
+        *,
+        limit: int = 64,
+        seconds: float = 30.0,
+    ) -> None:
+        self._db = db
+        self._doors = doors
+        self._scene = scene
+        self._routes = routes
+        self._entry = entry
+        self._metrics = metrics
+        self._seconds = seconds
+        source = Source[InboxItem](
+            "inbox",
+            db.inbox.wake,
+            lambda room, _busy: db.inbox.claim(room, LEASE_SECONDS),
+            db.inbox.release,
+            db.inbox.next_due,
+        )
+        self._pump = Pump(source, self._lane, self._work, scene.clock, limit=limit)
+
+    def start(self) -> None:
+        self._pump.start()
+
+    async def stop(self, seconds: float) -> None:
+        await self._pump.stop(seconds)
+
+    def _parse(self, item: InboxItem) -> _Parsed | None:
+        door = self._doors.get((item.platform, item.app))
+        return None if door is None else _Parsed(item, door, door.parse(item.kind, item.payload, item.key))
+
+    def _lane(self, item: InboxItem) -> str:
+        """The sender. A payload that a door fails on gets a lane of its own and fails there."""
+        try:
+            parsed = self._parse(item)
+        except Exception:
+            log.exception("a door could not read its own payload", item=item.id, trace=item.trace_id)
+            parsed = None
+        return str(parsed.inbound.account) if parsed else f"item:{item.id}"
+
+    async def _work(self, item: InboxItem) -> None:
+        with tracing(item.trace_id):
+            began, inbound = perf_counter(), None
+            outcome = "failed"
+            try:
+                parsed = self._parse(item)
+                if parsed is None:
+                    await self._db.inbox.dead(item.id, f"no door {item.platform}:{item.app} in the settings")
+                    log.error("no such door", platform=item.platform, app=item.app)
+                    return
+                inbound = parsed.inbound
+                async with asyncio.timeout(self._seconds):
+                    outcome = await self._decide(parsed)
+            except StorageUnavailable:
+                raise
+            except Exception as error:
+                log.exception("handler failed", item=item.id, attempt=item.attempts, kind=item.kind)
+                await self._again(item, inbound, error)
+            finally:
+                kind = type(inbound).__name__ if inbound else "unreadable"
+                self._metrics.handled.labels(kind, outcome).observe(perf_counter() - began)
+
+    async def _decide(self, parsed: _Parsed) -> str:
+        """Run until the commit finds nothing changed underneath; every run starts from what is stored."""
+        if isinstance(parsed.inbound, Unhandled):
+            return await self._keep(parsed, parsed.inbound.kind)
+        for run in range(1, MAX_CONFLICTS + 1):
+            try:
+                return await self._once(parsed)
+            except Conflict as conflict:
+                log.info("somebody was first, deciding again", run=run, conflict=str(conflict))
+                if run == MAX_CONFLICTS:
+                    raise
+                await asyncio.sleep(random.uniform(0, _JITTER * run))
+        raise AssertionError("unreachable")
+
+    async def _keep(self, parsed: _Parsed, kind: str) -> str:
+        """Nothing acts on it: it stays in the inbox, counted, and the log says what would."""
+        self._tell_unhandled(parsed.inbound, kind)
+        await self._db.inbox.finish(parsed.item.id, "unhandled", kind)
+        return "unhandled"
+
+    async def _once(self, parsed: _Parsed) -> str:
+        item, inbound = parsed.item, parsed.inbound
+        uow = self._db.unit_of_work(item.trace_id)
+        staff = self._scene.directory.by_account(inbound.account)
+        if staff is None:
+            here = _here(inbound)
+            await self._entry.handle_stranger(inbound, uow, self._scene.clock, here)
+            outcome = "stranger"
+        else:
+            context = Context(inbound, staff, uow, self._scene, self._routes)
+            if isinstance(inbound, Tap):
+                context.card = await _tapped(uow, parsed.door, inbound, item.trace_id)
+            await self._entry.handle(context)
+            outcome = context.handled_by or "unhandled"
+        uow.finish_inbox(item.id, outcome)
+        await uow.commit()
+        if outcome == "unhandled":
+            self._tell_unhandled(inbound, type(inbound).__name__)
+        return "stranger" if staff is None else "unhandled" if outcome == "unhandled" else "handled"
+
+    def _tell_unhandled(self, inbound: Inbound, kind: str) -> None:
+        self._metrics.unhandled.labels(inbound.account.platform, kind[:40]).inc()
+        log.info("nothing handles this", kind=kind, write=suggestion(inbound))
+
+    async def _again(self, item: InboxItem, inbound: Inbound | None, error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"[:500]
+        if item.attempts <= len(BACK_OFF):
+            wait = BACK_OFF[item.attempts - 1]
+            await self._db.inbox.retry(item.id, text, self._scene.clock.now() + timedelta(seconds=wait))
+            return
+        await self._db.inbox.dead(item.id, text)
+        log.error("laid aside", item=item.id, attempts=item.attempts)
+        if isinstance(inbound, Message | Tap | MenuClick):
+            await self._apologise(item, inbound)
+
+    async def _apologise(self, item: InboxItem, inbound: Inbound) -> None:
+        short = item.trace_id[:8]
+        text = f"这次没处理成功，编号 {short}，已记录；可发 追踪 {short} 给管理员"
+        uow = self._db.unit_of_work(item.trace_id)
+        uow.send(SendText(_here(inbound), text), key=f"failed.{item.id}")
+        await uow.commit()
+
+
+async def _tapped(uow: UnitOfWork, door: ChatDoor, tap: Tap, trace_id: str) -> SentCard | None:
+    """The card behind a tap, with the tap's code noted; the card is always looked at again after a tap."""
+    card = await uow.cards.get(tap.card_id) if tap.card_id else None
+    if card is None or (card.recipient.account.platform, card.recipient.account.app) != (
+        tap.account.platform,
+        tap.account.app,
+    ):
+        return None
+    noted = replace(card, handle=door.note_tap(card, tap))
+    if noted.handle != card.handle:
+        uow.cards.save(noted)
+    uow.send(RefreshCard(card.card_id), key=f"{trace_id}.tapped")
+    return noted
+
+
+def _here(inbound: Inbound) -> Recipient:
+    if isinstance(inbound, Message):
+        return Recipient(inbound.account, inbound.chat_id, inbound.reply_url, inbound.reply_until)
+    return Recipient(inbound.account, inbound.chat_id)

@@ -1,0 +1,44 @@
+"""Persist, then acknowledge (DESIGN.md §3.1): the one way in for HTTP callbacks and Stream frames."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Protocol
+
+from bot.metrics import Metrics
+from cards.door import Verified
+
+
+class InboxWriter(Protocol):
+    async def put(
+        self, platform: str, app: str, kind: str, key: str, payload: bytes, trace_id: str
+    ) -> bool: ...
+
+
+def new_trace() -> str:
+    """16 hex digits that follow one message from its callback to its last delivery."""
+    return secrets.token_hex(8)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """`receive` returns once the item is safe on disk; when storage fails its error goes up and nothing
+    may be acknowledged, so that the platform sends it again."""
+
+    inbox: InboxWriter
+    metrics: Metrics
+
+    async def receive(self, platform: str, app: str, item: Verified, started: float | None = None) -> bool:
+        """Keep a verified item; False when it was already here. `started`: `perf_counter()` at arrival."""
+        began = perf_counter() if started is None else started
+        try:
+            fresh = await self.inbox.put(platform, app, item.kind, item.key, item.payload, new_trace())
+        except Exception:
+            self.metrics.unstored.labels(platform).inc()
+            raise
+        if not fresh:
+            self.metrics.duplicates.labels(platform).inc()
+        self.metrics.acknowledge.labels(platform).observe(perf_counter() - began)
+        return fresh

@@ -1,0 +1,121 @@
+"""Frozen dataclasses filled from plain data: pydantic checks, the dataclass stays the only declaration."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, create_model
+
+from bot.settings_errors import Path, explain, unknown_key
+from bot.settings_file import Document
+from domain.money import Money, parse_money
+
+T = TypeVar("T")
+_CONFIG = ConfigDict(
+    extra="forbid", str_strip_whitespace=True, arbitrary_types_allowed=True, protected_namespaces=()
+)
+
+
+def refuse_bool(value: Any) -> Any:
+    """YAML reads `yes` and `on` as true, and true would pass for the number 1."""
+    if isinstance(value, bool):
+        raise ValueError(f"要填数字，现在是 {'true' if value else 'false'}")
+    return value
+
+
+def read_money(value: Any) -> Money:
+    """Major units as a number or text (`50`, `129.5`, `"1,299.00"`); a currency may follow (`50 USD`)."""
+    if isinstance(value, Money):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"要填金额（元），例如 50 或 129.50，现在是 {value!r}")
+    text = format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
+    amount, _, currency = text.strip().partition(" ")
+    money = parse_money(amount, currency.strip().upper() or "CNY")
+    if money.minor < 0:
+        raise ValueError("金额不能是负数")
+    return money
+
+
+def fields_of(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind) if field.init)
+
+
+def required_of(kind: type[Any]) -> tuple[str, ...]:
+    """Fields without a default."""
+    missing = dataclasses.MISSING
+    return tuple(
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.init and f.default is missing and f.default_factory is missing
+    )
+
+
+def read(
+    document: Document, kind: type[T], data: Any, path: Path, *, skip: frozenset[str] = frozenset()
+) -> T:
+    """`data` as a `kind`; faults are added to the document and the default value stands in for them.
+
+    Every field of `kind` without a default must be in `data`: ask for `required_of` before.
+    """
+    model = _model(cast("Hashable", kind), skip)
+    good: Mapping[str, Any] = data if isinstance(data, dict) else {}
+    try:
+        return _build(kind, model.model_validate(data))
+    except ValidationError as error:
+        faults = error.errors()
+    for fault in faults:
+        here = (*path, *fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            document.fault(here, unknown_key(here, _valid_keys(kind, fault["loc"][:-1], skip)))
+        else:
+            document.fault(here, explain(fault, here))
+    bad = {fault["loc"][0] for fault in faults if fault["loc"]}
+    kept = {key: value for key, value in good.items() if key not in bad}
+    return _build(kind, model.model_validate(kept))
+
+
+def _valid_keys(kind: type[Any], loc: tuple[Any, ...], skip: frozenset[str]) -> list[str]:
+    for part in loc:
+        hint = get_type_hints(kind).get(str(part))
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            kind = hint
+    return [name for name in fields_of(kind) if name not in skip]
+
+
+@cache
+def _model(kind: Hashable, skip: frozenset[str] = frozenset()) -> type[BaseModel]:
+    """A pydantic model with the fields of the dataclass, none of them required."""
+    assert isinstance(kind, type)
+    hints = get_type_hints(kind, include_extras=True)
+    fields: dict[str, Any] = {
+        name: (_checked(hints[name]), None) for name in fields_of(kind) if name not in skip
+    }
+    return create_model(kind.__name__, __config__=_CONFIG, **fields)
+
+
+def _checked(hint: Any) -> Any:
+    base = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if base is Money:
+        return Annotated[Money, PlainValidator(read_money)]
+    if base in (int, float):
+        return Annotated[hint, BeforeValidator(refuse_bool)]
+    if isinstance(base, type) and dataclasses.is_dataclass(base):
+        return _model(base)
+    return hint
+
+
+def _build(kind: type[T], model: BaseModel) -> T:
+    """Only what was written is passed on, so defaults stay where they are declared."""
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name in model.model_fields_set:
+        value = getattr(model, name)
+        values[name] = _build(hints[name], value) if isinstance(value, BaseModel) else value
+    for name in required_of(kind):
+        values.setdefault(name, None)
+    return kind(**values)

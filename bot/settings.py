@@ -1,0 +1,159 @@
+"""The settings of DESIGN.md §5: one file, any key by environment, every fault named with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+
+from bot.far_settings import DoorSettings, ShopSettings, read_doors, read_shops
+from bot.missing import Missing
+from bot.policies import read_policies
+from bot.schema import fields_of, read
+from bot.settings_errors import SettingsError, unknown_key
+from bot.settings_file import Document, parse_document, read_document
+from bot.staff import Directory, read_staff
+from domain.policy import Policies
+
+T = TypeVar("T")
+_DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
+
+
+@dataclass(frozen=True)
+class Server:
+    """`public_url` is how the platforms reach this server from outside, without a slash at the end."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    public_url: str = ""
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    url: str = "sqlite+aiosqlite:///data/qianshao.db"
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """`handlers` and `deliveries` run side by side at most; `handler_seconds` ends a hanging handler;
+    `max_attempts` tries of one delivery before it is laid aside."""
+
+    url: str = "memory://"
+    handlers: Annotated[int, Field(ge=1, le=1000)] = 64
+    handler_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    deliveries: Annotated[int, Field(ge=1, le=1000)] = 128
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = 60
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    url: str = "memory://"
+
+
+@dataclass(frozen=True)
+class LoggingSettings:
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+@dataclass(frozen=True)
+class Security:
+    """`data_key`: 32 bytes as 64 hex digits or base64; encrypts receivers' data and keys the search digests."""
+
+    data_key: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything `serve` needs. `missing` lists what keeps a door or shop from being used."""
+
+    source: str
+    server: Server = field(default_factory=Server)
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    queue: QueueSettings = field(default_factory=QueueSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    logging: LoggingSettings = field(default_factory=LoggingSettings)
+    security: Security = field(default_factory=Security)
+    doors: tuple[DoorSettings, ...] = ()
+    shops: tuple[ShopSettings, ...] = ()
+    directory: Directory = field(default_factory=lambda: Directory(()))
+    policies: Policies = field(default_factory=Policies)
+    missing: tuple[Missing, ...] = ()
+
+
+_SECTIONS: Mapping[str, type[Any]] = {
+    "server": Server,
+    "database": DatabaseSettings,
+    "queue": QueueSettings,
+    "cache": CacheSettings,
+    "logging": LoggingSettings,
+    "security": Security,
+}
+_TOP = (*_SECTIONS, "chat", "shops", "staff", "policies")
+
+
+def load_settings(file: FilePath, environ: Mapping[str, str] | None = None) -> Settings:
+    return settings_of(read_document(file, environ))
+
+
+def settings_from_text(
+    text: str, *, source: str = "config.yaml", environ: Mapping[str, str] | None = None
+) -> Settings:
+    return settings_of(parse_document(text, source=source, environ=environ))
+
+
+def settings_of(document: Document) -> Settings:
+    """Check the whole document; raises SettingsError with every fault found."""
+    elsewhere = [f"{name}.{key}" for name, kind in _SECTIONS.items() for key in fields_of(kind)]
+    for key in document.data:
+        if key not in _TOP:
+            document.fault((key,), unknown_key((key,), _TOP, elsewhere))
+    doors = read_doors(document)
+    shops = read_shops(document)
+    apps = {
+        platform: tuple(door.app for door in doors if door.platform == platform)
+        for platform in {door.platform for door in doors}
+    }
+    settings = Settings(
+        source=document.source,
+        server=_section(document, "server", Server),
+        database=_section(document, "database", DatabaseSettings),
+        queue=_section(document, "queue", QueueSettings),
+        cache=_section(document, "cache", CacheSettings),
+        logging=_section(document, "logging", LoggingSettings),
+        security=_section(document, "security", Security),
+        doors=doors,
+        shops=shops,
+        directory=read_staff(document, apps, frozenset(shop.code for shop in shops)),
+        policies=read_policies(document),
+        missing=tuple(
+            item for items in (*(d.missing for d in doors), *(s.missing for s in shops)) for item in items
+        ),
+    )
+    _check(document, settings)
+    if document.problems:
+        raise SettingsError(document.source, document.problems)
+    return settings
+
+
+def _section(document: Document, name: str, kind: type[T]) -> T:
+    return read(document, kind, document.data.get(name, {}), (name,))
+
+
+def _check(document: Document, settings: Settings) -> None:
+    if not settings.database.url.startswith(_DATABASES):
+        document.fault(
+            ("database", "url"),
+            "要写成 sqlite+aiosqlite:///data/qianshao.db 或 postgresql+asyncpg://用户:密码@主机/库名",
+        )
+    for name, url in (("queue", settings.queue.url), ("cache", settings.cache.url)):
+        if url != "memory://":
+            document.fault(
+                (name, "url"), "这个版本只支持 memory://；redis:// 和 amqp:// 随多机部署（scale-out）版本提供"
+            )
+    public = settings.server.public_url
+    if public and not public.startswith(("http://", "https://")):
+        document.fault(("server", "public_url"), "要以 http:// 或 https:// 开头")

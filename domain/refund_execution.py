@@ -1,0 +1,184 @@
+"""Carrying an approved refund out at the shop, exactly once, whatever breaks on the way.
+
+The desk refund is first bound to one application at the shop and that binding is committed. From then on
+every try begins by asking the shop about that application, so a lost answer or a killed process can never
+lead to a second payment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from domain.audit import AuditEntry
+from domain.order import MoneyState, Order, RefundProcess, ShopRefund, TimelineEntry
+from domain.order_states import merge
+from domain.ports import ActionResult, RemoteUnknown, ShopConnector, UnitOfWork
+from domain.refund import Refund
+from domain.refund_request import order_subject, refund_subject
+
+WAIT_FOR_BUYER_SECONDS = 60.0
+ASK_AGAIN_SECONDS = 3.0
+WAIT_FOR_CODE_SECONDS = 300.0
+
+
+class Finish(Protocol):
+    """Marks the outbox row done in the same commit as the state it led to."""
+
+    def __call__(self, uow: UnitOfWork, result: Mapping[str, object]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What one try needs. `open_work` makes a fresh unit of work under the refund's trace."""
+
+    number: str
+    shop: ShopConnector
+    open_work: Callable[[], UnitOfWork]
+    now: Callable[[], datetime]
+    finish: Finish
+
+
+@dataclass(frozen=True)
+class TryAgain:
+    """The outcome is still open: try again after so many seconds, without counting a failure."""
+
+    seconds: float
+    why: str
+
+
+async def execute_refund(job: Execution) -> TryAgain | None:
+    """One try. None means finished (paid, failed or nothing to do) and marked so; ShopError means: retry."""
+    uow = job.open_work()
+    refund = await uow.refunds.get(job.number)
+    order = await uow.orders.get(refund.order_id) if refund else None
+    if refund is None or order is None or refund.process is not RefundProcess.AGREED or not refund.open:
+        job.finish(uow, {"outcome": "nothing to do"})
+        await uow.commit()
+        return None
+    if not refund.platform_refund_id:
+        bound = await _bind(job, refund, order)
+        if isinstance(bound, TryAgain):
+            return bound
+        refund = bound
+    return await _settle(job, refund)
+
+
+async def _bind(job: Execution, refund: Refund, order: Order) -> Refund | TryAgain:
+    """Find the buyer's application this refund answers and commit the pair before any money moves."""
+    application = await _application(job, refund, order)
+    if application is None:
+        await job.shop.invite_refund(
+            order.key.platform_order_id, refund.amount, key=refund.number, reason=refund.reason
+        )
+        application = await _application(job, refund, order)
+    if application is None:
+        await _note(job, replace(refund, waiting="buyer"), "退款已批准，等买家在店铺提交申请")
+        return TryAgain(WAIT_FOR_BUYER_SECONDS, "the buyer has not applied at the shop yet")
+    return await _note(
+        job, replace(refund, platform_refund_id=application.platform_refund_id, waiting=""), ""
+    )
+
+
+async def _application(job: Execution, refund: Refund, order: Order) -> ShopRefund | None:
+    fresh = await job.shop.get_order(order.key.platform_order_id)
+    uow = job.open_work()
+    open_ones = [r for r in fresh.refunds if r.process is RefundProcess.APPLIED]
+    taken = await uow.refunds.bound_ids(order.key.shop_code, [r.platform_refund_id for r in open_ones])
+    free = [r for r in open_ones if r.platform_refund_id not in taken]
+    exact = [r for r in free if r.amount == refund.amount]
+    return exact[0] if exact else None
+
+
+async def _settle(job: Execution, refund: Refund) -> TryAgain | None:
+    """Ask first, then agree; book what the shop says."""
+    application = await job.shop.get_refund(refund.platform_refund_id)
+    if application.money is MoneyState.SUCCESS:
+        return await _book(job, refund, paid=True, message="店铺已退款")
+    if application.process in (RefundProcess.REFUSED, RefundProcess.CLOSED):
+        return await _book(job, refund, paid=False, message="店铺的退款申请已关闭，请买家重新申请")
+    try:
+        result = await job.shop.agree_refund(application, refund.amount, key=refund.number)
+    except RemoteUnknown:
+        await _note(job, replace(refund, money=MoneyState.UNKNOWN), "退款结果未知，正在向店铺核实")
+        return TryAgain(ASK_AGAIN_SECONDS, "the shop's answer was lost: asking before anything else")
+    return await _result(job, refund, result)
+
+
+async def _result(job: Execution, refund: Refund, result: ActionResult) -> TryAgain | None:
+    if result.status in ("done", "already_done"):
+        return await _book(job, refund, paid=True, message="店铺已退款")
+    if result.status == "needs_code":
+        await _note(job, replace(refund, waiting="code"), "店铺要求短信验证码，请在店铺后台确认这笔退款")
+        return TryAgain(WAIT_FOR_CODE_SECONDS, "the shop wants an SMS code: a person must confirm there")
+    return await _book(job, refund, paid=False, message=result.message or "店铺拒绝了退款")
+
+
+async def _note(job: Execution, refund: Refund, line: str) -> Refund:
+    """Keep a step on the way; writes nothing when nothing changed, so waiting does not fill the audit."""
+    uow = job.open_work()
+    current = await uow.refunds.get(refund.number)
+    if current == refund:
+        return refund
+    uow.refunds.save(refund)
+    details: dict[str, object] = {
+        "money": str(refund.money),
+        "waiting": refund.waiting,
+        "platform_refund_id": refund.platform_refund_id,
+    }
+    _audit(uow, job, refund, "refund.progress", details)
+    order = await uow.orders.get(refund.order_id)
+    if line and order is not None:
+        entry = TimelineEntry(job.now(), f"{line}（{refund.number}）", "desk")
+        uow.orders.save(replace(order, timeline=(*order.timeline, entry)))
+    if line:
+        uow.touch(refund_subject(refund.number))
+        uow.touch(order_subject(refund.order_id))
+    await uow.commit()
+    return replace(refund, revision=refund.revision + 1)
+
+
+async def _book(job: Execution, refund: Refund, *, paid: bool, message: str) -> TryAgain | None:
+    """Write the end down, with the order as the shop now tells it, and mark the outbox row done."""
+    fresh = await job.shop.get_order(refund.order_key.platform_order_id)
+    uow = job.open_work()
+    now = job.now()
+    ended = replace(
+        refund,
+        process=RefundProcess.SUCCESS if paid else RefundProcess.CLOSED,
+        money=MoneyState.SUCCESS if paid else MoneyState.FAILED,
+        waiting="",
+        outcome=message,
+        finished_at=now,
+    )
+    uow.refunds.save(ended)
+    order = await uow.orders.get(refund.order_id)
+    if order is not None:
+        kept = merge(order, fresh, authoritative=True) or order
+        line = (
+            f"退款成功 {refund.amount}（{refund.number}）"
+            if paid
+            else f"退款失败：{message}（{refund.number}）"
+        )
+        entry = TimelineEntry(now, line, "desk")
+        uow.orders.save(replace(kept, timeline=(*kept.timeline, entry)))
+    details: dict[str, object] = {
+        "amount": str(refund.amount),
+        "platform_refund_id": refund.platform_refund_id,
+        "message": message,
+    }
+    _audit(uow, job, ended, "refund.paid" if paid else "refund.failed", details)
+    uow.touch(refund_subject(refund.number))
+    uow.touch(order_subject(refund.order_id))
+    job.finish(uow, {"outcome": "paid" if paid else "failed", "message": message})
+    await uow.commit()
+    return None
+
+
+def _audit(uow: UnitOfWork, job: Execution, refund: Refund, action: str, details: dict[str, object]) -> None:
+    actor = f"shop:{job.shop.shop_code}"
+    uow.audit(
+        AuditEntry(job.now(), actor, "outbox", action, refund_subject(refund.number), uow.trace_id, details)
+    )

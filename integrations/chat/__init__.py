@@ -1,0 +1,1 @@
+"""Chat doors: one package a platform."""

@@ -1,0 +1,75 @@
+"""Decrypted XML to the domain's words (wecom.md §3). Unknown things become Unhandled, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from domain.chat import Account, Entered, Inbound, MenuClick, Message, Tap, Unhandled
+from integrations.chat.wecom.shape import read_inner
+from integrations.chat.wecom.xml import Document, XmlRefused
+
+PLATFORM = "wecom"
+TAPS = frozenset({"template_card_event", "template_card_menu_event"})
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
+
+
+def read_inbound(app: str, payload: bytes, key: str) -> Inbound:
+    """`app` is the settings' name of the app, `key` the message key of the inbox."""
+    try:
+        document = read_inner(payload)
+    except XmlRefused as refused:
+        return Unhandled(key, Account(PLATFORM, app, ""), _LONG_AGO, kind=refused.reason)
+    account = Account(PLATFORM, app, _text(document, "FromUserName"))
+    at = _moment(_text(document, "CreateTime"))
+    kind = _text(document, "MsgType")
+    if kind == "event":
+        return _event(document, key, account, at)
+    if kind == "text":
+        return Message(key, account, at, text=_text(document, "Content").strip())
+    return Unhandled(key, account, at, kind=kind or "unknown")
+
+
+def _event(document: Document, key: str, account: Account, at: datetime) -> Inbound:
+    event = _text(document, "Event")
+    if event in TAPS:
+        return Tap(
+            key,
+            account,
+            at,
+            action=_text(document, "EventKey"),
+            card_id=_text(document, "TaskId"),
+            code=_text(document, "ResponseCode"),
+            inputs=_inputs(document.get("SelectedItems")),
+        )
+    if event == "click":
+        return MenuClick(key, account, at, menu_key=_text(document, "EventKey"))
+    if event == "enter_agent":
+        return Entered(key, account, at)
+    return Unhandled(key, account, at, kind=event or "unknown")
+
+
+def _inputs(selected: object) -> Mapping[str, tuple[str, ...]]:
+    """Question key to chosen option ids."""
+    items = selected.get("SelectedItem") if isinstance(selected, dict) else None
+    inputs: dict[str, tuple[str, ...]] = {}
+    for item in items if isinstance(items, list) else ():
+        if not isinstance(item, dict):
+            continue
+        options = item.get("OptionIds")
+        ids = options.get("OptionId") if isinstance(options, dict) else None
+        inputs[_text(item, "QuestionKey")] = tuple(i for i in ids or () if isinstance(i, str))
+    return inputs
+
+
+def _text(document: Document, name: str) -> str:
+    """The element's text; empty when it is absent, repeated or holds elements."""
+    value = document.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _moment(seconds: str) -> datetime:
+    """CreateTime is seconds since 1970; what cannot be one counts as long ago."""
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 11):
+        return _LONG_AGO
+    return datetime.fromtimestamp(int(seconds), UTC)

@@ -1,0 +1,87 @@
+// One message of a conversation, as a list item that can be drawn again in place.
+
+import { drawDingtalk } from "./card-dingtalk.js";
+import { drawWecom } from "./card-wecom.js";
+import { button, el, ownImage, webAddress, withLamps } from "./dom.js";
+import { DIALECTS, inline, renderMarkdown } from "./markdown.js";
+import { dayAndTime, hourMinute } from "./times.js";
+
+const TEXT = { lists: false, images: false, hardBreaks: true };
+
+/**
+ * `view` is the conversation as one person sees it: `{platform, user, group, nameOf(id), onTap(message, …),
+ * onSay(text), onRaw(message)}`; `gap` puts a time line above.
+ */
+export function drawMessage(message, view, gap) {
+  const side = message.from === "bot" ? "bot" : message.from === view.user ? "me" : "other";
+  const name = message.from === "bot" ? "前哨" : view.nameOf(message.from);
+  return el(
+    `li.msg.${side}`,
+    { "data-id": message.id, "data-seq": message.seq, "data-type": message.type, class: classes(message, side) },
+    gap ? el("div.when", {}, dayAndTime(message.at)) : null,
+    el("span.avatar", { "aria-hidden": "true" }, side === "bot" ? "哨" : name.slice(0, 1)),
+    el(
+      "div.stack",
+      {},
+      view.group && side !== "me" ? el("span.who", {}, name) : null,
+      content(message, view),
+      meta(message, view),
+    ),
+  );
+}
+
+const classes = (message, side) => `msg ${side}${message.dropped ? " dropped" : ""}`;
+
+function content(message, view) {
+  if (message.card) {
+    const draw = view.platform === "wecom" ? drawWecom : drawDingtalk;
+    return draw(cardOf(message), (action, inputs, item) => view.onTap(message, action, inputs, item));
+  }
+  if (message.type === "image") return el("div.bubble.media", {}, image(message));
+  if (message.type === "file") return el("div.bubble.media", {}, file(message));
+  if (message.type === "markdown") {
+    return el("div.bubble", {}, renderMarkdown(message.text, DIALECTS[view.platform], view.onSay));
+  }
+  const links = view.platform === "wecom" && message.from === "bot";
+  return el("div.bubble.plain", {}, links ? anchored(message.text) : String(message.text ?? ""));
+}
+
+const cardOf = (message) => (message.type === "actioncard" ? { kind: "actioncard", ...message.card } : message.card);
+
+/** WeCom text messages may hold `<a href>`; nothing else in them is markup (wecom.md §4.2). */
+function anchored(text) {
+  return String(text ?? "")
+    .split(/(<a href=["'][^"'\n]+["'][^>\n]*>[^\n]*?<\/a>)/gi)
+    .flatMap((part) => (/^<a /i.test(part) ? inline(part, TEXT) : withLamps(part)));
+}
+
+function image(message) {
+  const own = ownImage(message.url);
+  return own ? el("img", { src: own, alt: message.text || "图片" }) : `[图片] ${message.text || message.media_id || ""}`;
+}
+
+function file(message) {
+  const name = message.text || message.media_id || "文件";
+  const href = webAddress(message.url) || ownImage(message.url);
+  return el("span", {}, "文件 ", href ? el("a", { href, target: "_blank", rel: "noopener" }, name) : name);
+}
+
+function meta(message, view) {
+  const notes = [
+    message.dropped ? el("span.bad", {}, "被平台丢弃，对方看不到") : null,
+    undelivered(message),
+    message.cut ? el("span.bad", {}, "超长被截断") : null,
+    message.recalled ? el("span", {}, "已撤回") : null,
+    message.updates ? el("span", {}, `已更新 ${message.updates} 次`) : null,
+  ];
+  const raw = button(".raw", "原文", () => view.onRaw(message), { title: "看这条消息的原始收发" });
+  return el("div.meta", {}, el("time", { datetime: message.at }, hourMinute(message.at)), notes, raw);
+}
+
+/** A message of a person which the bot's server did not take. */
+function undelivered(message) {
+  if (message.delivery === "pending") return el("span", {}, "送达中…");
+  const reasons = { failed: "机器人没有应答", not_delivered: "机器人收不到这里的消息" };
+  const why = typeof message.undelivered === "string" ? message.undelivered : reasons[message.delivery];
+  return message.undelivered || why ? el("span.bad", {}, `未送达${why ? `：${why}` : ""}`) : null;
+}

@@ -1,0 +1,135 @@
+"""The simulated DingTalk as one piece: routes for the bot, controls for people and tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.dingtalk import answers, cards, contacts, events, figures, groups, media, robot, tokens, views
+from sandbox.dingtalk.chat import Chat
+from sandbox.dingtalk.courier import Courier
+from sandbox.dingtalk.door import Door, Endpoint, is_new, to_response
+from sandbox.dingtalk.events import Events
+from sandbox.dingtalk.gateway import Gateway
+from sandbox.dingtalk.outbound import Outbound
+from sandbox.dingtalk.pusher import Pusher
+from sandbox.dingtalk.records import App
+from sandbox.dingtalk.taps import Taps
+from sandbox.dingtalk.tenant import NAME, Tenant
+from sandbox.dingtalk.timers import Timers
+from sandbox.dingtalk.webhooks import Webhooks
+from sandbox.world import World
+
+OPTIONS = {"name", "mode", "callback_url", "robot_name", "scopes", "visible", "templates"}
+FAULT_POLL_SECONDS = 0.2
+
+
+class DingTalk:
+    """Implements `ChatPlatform`; `tenant`, `gateway`, `courier` and `timers` are there for tests."""
+
+    name = NAME
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.tenant = Tenant(world)
+        self.timers = Timers(world.clock)
+        self.courier = Courier(self.tenant, self.timers)
+        self.gateway = Gateway(self.tenant, self.courier, self.timers)
+        self.pusher = Pusher(self.tenant)
+        self.outbound = Outbound(self.tenant, self.timers, self.courier, self.pusher)
+        self.events = Events(self.tenant, self.timers, self.outbound, self.pusher)
+        self.chat = Chat(self.tenant, self.outbound)
+        self.taps = Taps(self.tenant, self.outbound, self.chat)
+        self._webhooks = Webhooks(self.tenant)
+        self._door = Door(self.tenant)
+        self._endpoints = self._all_endpoints()
+
+    def _all_endpoints(self) -> list[Endpoint]:
+        parts = (tokens, robot, cards, groups, contacts, media, self.gateway, self.events, self._webhooks)
+        return [endpoint for part in parts for endpoint in part.endpoints()]
+
+    def routes(self) -> list[web.RouteDef]:
+        """The last route answers whatever no endpoint serves."""
+        known = [web.route(e.method, e.path, self._door.route(e)) for e in self._endpoints]
+        return [*known, web.get("/connect", self._connect), web.route("*", "/{path:.*}", self._unknown)]
+
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        if not self.courier.connections():
+            self.timers.after(FAULT_POLL_SECONDS, self._watch_faults)
+        return await self.gateway.connect(request)
+
+    async def _watch_faults(self) -> None:
+        await self.gateway.strike()
+        if self.courier.connections():
+            self.timers.after(FAULT_POLL_SECONDS, self._watch_faults)
+
+    async def _unknown(self, request: web.Request) -> web.StreamResponse:
+        path = "/" + request.match_info["path"]
+        if not figures.enabled(self.world, "strict"):
+            for endpoint in self._endpoints:
+                if (endpoint.method, endpoint.path.lower()) == (request.method, path.lower()):
+                    return await self._door.serve(endpoint, request)
+        refused = answers.unknown_api() if is_new(path) else answers.unknown_old(path)
+        return to_response(refused.reply)
+
+    def credentials(self) -> list[dict[str, Any]]:
+        return [self._credentials(app) for app in self.tenant.apps.values()]
+
+    def _credentials(self, app: App) -> dict[str, Any]:
+        base = f"{self.world.base}/dingtalk"
+        return {
+            "app": app.name,
+            "api_base": base,
+            "oapi_base": base,
+            "client_id": app.client_id,
+            "client_secret": app.client_secret,
+            "robot_code": app.robot_code,
+            "corp_id": self.tenant.corp_id,
+            "mode": app.mode,
+            "callback_url": app.callback_url,
+            "token": app.event_token,
+            "encoding_aes_key": app.encoding_aes_key,
+            "group": app.group,
+            "custom_robot": {"access_token": app.custom_robot_token, "secret": app.custom_robot_secret},
+        }
+
+    def new_app(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Options: name, mode (stream or http) with callback_url, robot_name, scopes, visible, templates."""
+        unknown = set(options) - OPTIONS - {"platform"}
+        if unknown:
+            raise ValueError(f"unknown options: {', '.join(sorted(unknown))}")
+        name = str(options.get("name") or f"app{len(self.tenant.apps) + 1}")
+        if name in self.tenant.apps:
+            raise ValueError(f"there is an app named {name!r} already")
+        return self._credentials(self.tenant.add_app(name, options))
+
+    async def say(
+        self, user: str, text: str, *, chat: str = "", app: str = "", attachments: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        return await self.chat.say(user, text, chat, app, attachments)
+
+    async def tap(self, user: str, message_id: str, action: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        return await self.taps.tap(user, message_id, action, inputs)
+
+    async def event(self, user: str, kind: str, key: str = "", app: str = "") -> dict[str, Any]:
+        """An event of type `kind`; `key` is its fields as JSON text, to which the person is added."""
+        fields = {"staffId": user, **events.fields_of(key)} if user else events.fields_of(key)
+        return await self.events.send(self.tenant.app(app), kind, fields)
+
+    def messages(self, *, user: str = "", chat: str = "", after: int = 0) -> list[dict[str, Any]]:
+        return views.listing(self.tenant, user, chat, after)
+
+    async def tick(self) -> None:
+        """Run now what the clock has made due, and wait until it is done."""
+        await self.gateway.strike()
+        await self.timers.settle()
+
+    async def close(self) -> None:
+        await self.timers.close()
+        await self.gateway.close()
+        await self.pusher.close()
+
+
+def build(world: World) -> DingTalk:
+    return DingTalk(world)

@@ -1,0 +1,1 @@
+"""A local Taobao Open Platform (TOP): signed calls, trades, refunds, shipping, virtual buyers."""

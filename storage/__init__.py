@@ -1,0 +1,1 @@
+"""The desk's own database: tables, unit of work, inbox, outbox; SQLite or PostgreSQL behind one face."""

@@ -1,0 +1,43 @@
+"""What the inbox and the outbox hand out to be worked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.outbox import Outgoing
+
+# States of a row in either queue. Unfinished are ready and running; `due` is NULL for the others.
+READY = "ready"
+RUNNING = "running"
+DONE = "done"
+DEAD = "dead"
+
+
+@dataclass(frozen=True)
+class InboxItem:
+    """A verified callback or push. `attempts` counts this try: 1 the first time."""
+
+    id: int
+    platform: str
+    app: str
+    kind: str
+    key: str
+    payload: bytes
+    trace_id: str
+    received_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True)
+class OutboxItem:
+    """Something to deliver. `attempts` counts this try: 1 the first time."""
+
+    id: int
+    outgoing: Outgoing
+    attempts: int
+    created_at: datetime
+
+    @property
+    def lane(self) -> str:
+        return self.outgoing.lane

@@ -1,0 +1,150 @@
+"""What leaves the desk, one row each, delivered in order within a lane (DESIGN.md §3.3).
+
+The order: a lane gives out one row at a time, the first by (priority, id) among those whose time has come.
+A fresh row planned for later is not in the way of the rows behind it. A row that was tried and waits for its
+retry is: nothing behind it overtakes it, though a row of a better priority may still go first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from domain.clock import Clock
+from domain.outbox import Outgoing, Priority
+from storage.engines import Engines
+from storage.instants import from_micros, to_micros
+from storage.items import DEAD, DONE, READY, RUNNING, OutboxItem
+from storage.outgoing_codec import decode_body
+from storage.queue import RowQueue, move, take
+from storage.tables import outbox as table
+from storage.tables import outbox_attempts
+
+# `+o.due` keeps both planners on the index that has the order, so LIMIT ends the search early.
+_HEADS = """
+SELECT o.id, o.key, o.body, o.trace_id, o.priority, o.state, o.attempts, o.created_at
+FROM outbox o
+WHERE o.due IS NOT NULL AND +o.due <= :now AND o.lane NOT IN :busy
+  AND NOT EXISTS (
+    SELECT 1 FROM outbox p
+    WHERE p.lane = o.lane AND p.due IS NOT NULL AND p.id <> o.id
+      AND ((p.state = 'running' AND p.due > :now)
+        OR ((p.attempts > 0 OR p.due <= :now)
+          AND (p.priority < o.priority OR (p.priority = o.priority AND p.id < o.id)))))
+ORDER BY o.priority, o.id
+LIMIT :limit
+"""
+_CLAIM_LOCK = 0x6F7574  # PostgreSQL: claims of all replicas one after the other, or lanes could be split
+
+
+class Outbox(RowQueue):
+    def __init__(self, engines: Engines, clock: Clock) -> None:
+        super().__init__(engines, clock, table, note_lost)
+
+    async def claim(self, limit: int, lease_seconds: float, busy_lanes: Collection[str]) -> list[OutboxItem]:
+        """The next row of each lane that has one and is not busy, marked as running until the lease ends
+        before it is handed out."""
+        claim = partial(
+            _claim, now=self._now(), limit=limit, lease_seconds=lease_seconds, busy=list(busy_lanes)
+        )
+        return await self._engines.write(claim)
+
+    async def done(self, item_id: int, result: Mapping[str, object] | None = None) -> bool:
+        """Delivered, without a business change (with one: `SqlUnitOfWork.finish_outbox`)."""
+        now = self._now()
+        finished = await self._engines.write(lambda c: finish(c, item_id, result or {}, now))
+        self.wake.set()  # the next of the lane may go
+        return finished
+
+    async def retry(self, item_id: int, error: str, due: datetime) -> bool:
+        """Nothing was delivered, or it is not known; tried again from `due` on."""
+        values = {"state": READY, "due": to_micros(due), "error": error}
+        return await self._fail(item_id, "retry", error, values)
+
+    async def dead(self, item_id: int, error: str) -> bool:
+        """Given up: kept for a person to look at; its lane goes on."""
+        values = {"state": DEAD, "due": None, "finished_at": self._now(), "error": error}
+        return await self._fail(item_id, "dead", error, values)
+
+    async def _fail(self, item_id: int, outcome: str, error: str, values: dict[str, Any]) -> bool:
+        now = self._now()
+
+        def fail(connection: Connection) -> bool:
+            if not move(connection, table, item_id, (RUNNING,), values):
+                return False
+            _note_attempts(connection, [item_id], now, outcome, error)
+            return True
+
+        failed = await self._engines.write(fail)
+        self.wake.set()
+        return failed
+
+
+def finish(connection: Connection, item_id: int, result: Mapping[str, object], now: int) -> bool:
+    """Mark delivered; False when it is finished already. A row whose lease ended meanwhile counts too: the
+    delivery has happened, so it must not happen again."""
+    text = orjson.dumps(dict(result)).decode()
+    values = {"state": DONE, "due": None, "finished_at": now, "result": text, "error": ""}
+    if not move(connection, table, item_id, (RUNNING, READY), values):
+        return False
+    _note_attempts(connection, [item_id], now, "done", "")
+    return True
+
+
+def note_lost(connection: Connection, ids: Collection[int], now: int) -> None:
+    """These were running and nobody said how it ended: the process died or its lease ran out."""
+    _note_attempts(connection, ids, now, "lost", "")
+
+
+def _note_attempts(connection: Connection, ids: Collection[int], now: int, outcome: str, error: str) -> None:
+    if not ids:
+        return
+    t = table.c
+    rows = connection.execute(
+        sa.select(t.id, t.attempts, t.claimed_at).where(t.id.in_(list(ids)), t.claimed_at.is_not(None))
+    ).all()
+    if not rows:
+        return
+    connection.execute(
+        sa.insert(outbox_attempts),
+        [
+            {
+                "outbox_id": row.id,
+                "attempt": row.attempts,
+                "started_at": row.claimed_at,
+                "finished_at": now,
+                "outcome": outcome,
+                "error": error,
+            }
+            for row in rows
+        ],
+    )
+
+
+def _claim(
+    connection: Connection, *, now: int, limit: int, lease_seconds: float, busy: list[str]
+) -> list[OutboxItem]:
+    heads = _HEADS
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
+        heads += "FOR UPDATE OF o SKIP LOCKED"
+    statement = sa.text(heads).bindparams(sa.bindparam("busy", expanding=True))
+    rows = connection.execute(statement, {"now": now, "limit": limit, "busy": busy}).all()
+    if rows:
+        note_lost(connection, [row.id for row in rows if row.state == RUNNING], now)
+        take(connection, table, [row.id for row in rows], now, lease_seconds)
+    return [
+        OutboxItem(
+            id=row.id,
+            outgoing=Outgoing(row.key, decode_body(row.body), row.trace_id, Priority(row.priority)),
+            attempts=row.attempts + 1,
+            created_at=from_micros(row.created_at),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,118 @@
+"""What the inbox and the outbox have in common: rows that are ready, running under a lease, done or dead.
+
+`due` is the row's "not before" and, while it runs, the end of its lease: a row whose lease has ended is
+simply due again, so a killed worker needs no sweeper. A try is counted when it is handed out, durably, so a
+row that kills its worker cannot do so for ever unseen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from domain.clock import Clock
+from storage.engines import Engines
+from storage.instants import maybe_instant, to_micros
+from storage.items import DEAD, READY, RUNNING
+
+NoteLost = Callable[[Connection, Collection[int], int], None]
+
+
+class RowQueue:
+    """One table of work. `wake` is set whenever something may have become ready in this process."""
+
+    def __init__(self, engines: Engines, clock: Clock, table: sa.Table, note_lost: NoteLost) -> None:
+        self.wake = asyncio.Event()
+        self._engines = engines
+        self._clock = clock
+        self._table = table
+        self._note_lost = note_lost
+
+    async def recover(self) -> int:
+        """Make ready at once what a killed process left running. Only when no other process works here:
+        elsewhere the lease decides."""
+        now = self._now()
+        count = await self._engines.write(lambda connection: self._recover(connection, now))
+        if count:
+            self.wake.set()
+        return count
+
+    async def release(self, item_ids: Collection[int]) -> int:
+        """Give back rows that were claimed and not begun (graceful stop); the try does not count."""
+        if not item_ids:
+            return 0
+        t, now = self._table.c, self._now()
+        statement = (
+            sa.update(self._table)
+            .where(t.id.in_(list(item_ids)), t.state == RUNNING)
+            .values(state=READY, due=now, attempts=t.attempts - 1)
+        )
+        count = await self._engines.write(lambda connection: connection.execute(statement).rowcount)
+        self.wake.set()
+        return count
+
+    async def depth(self) -> dict[str, int]:
+        """How many rows are ready, running and dead."""
+        return await self._engines.read(self._depth)
+
+    async def next_due(self) -> datetime | None:
+        """The earliest time after now at which something becomes due: a retry, a planned row, the end of a
+        lease. A worker that found nothing may sleep until then or until `wake`."""
+        t = self._table.c
+        statement = sa.select(sa.func.min(t.due)).where(t.due > self._now())
+        return maybe_instant(await self._engines.read(lambda c: c.execute(statement).scalar()))
+
+    async def oldest_due(self) -> datetime | None:
+        """Since when the longest-waiting ready row is due; None when nothing is ready. For the age metric."""
+        t = self._table.c
+        statement = sa.select(t.due).where(t.due.is_not(None), t.state == READY).order_by(t.due).limit(1)
+        return maybe_instant(await self._engines.read(lambda c: c.execute(statement).scalar()))
+
+    def _now(self) -> int:
+        return to_micros(self._clock.now())
+
+    def _recover(self, connection: Connection, now: int) -> int:
+        t = self._table.c
+        running = sa.select(t.id).where(t.due.is_not(None), t.state == RUNNING)
+        ids = list(connection.execute(running).scalars())
+        self._note_lost(connection, ids, now)
+        for start in range(0, len(ids), 1000):
+            some = ids[start : start + 1000]
+            connection.execute(sa.update(self._table).where(t.id.in_(some)).values(state=READY, due=now))
+        return len(ids)
+
+    def _depth(self, connection: Connection) -> dict[str, int]:
+        t = self._table.c
+        # Each count is answered by a partial index; the rows that are done are never looked at.
+        unfinished = sa.select(t.state, sa.func.count()).where(t.due.is_not(None)).group_by(t.state)
+        counts = {READY: 0, RUNNING: 0}
+        counts |= {str(state): int(count) for state, count in connection.execute(unfinished)}
+        dead = sa.select(sa.func.count()).where(t.state == sa.literal_column(f"'{DEAD}'"))
+        counts[DEAD] = int(connection.execute(dead).scalar_one())
+        return counts
+
+
+def take(connection: Connection, table: sa.Table, ids: Collection[int], now: int, lease_seconds: float) -> None:
+    """Mark rows as running until the lease ends, one more try counted."""
+    t = table.c
+    connection.execute(
+        sa.update(table)
+        .where(t.id.in_(list(ids)))
+        .values(
+            state=RUNNING, due=now + int(lease_seconds * 1_000_000), attempts=t.attempts + 1, claimed_at=now
+        )
+    )
+
+
+def move(
+    connection: Connection, table: sa.Table, item_id: int, states: Collection[str], values: dict[str, Any]
+) -> bool:
+    """Change one row if it is still in one of `states`; whether it was."""
+    t = table.c
+    statement = sa.update(table).where(t.id == item_id, t.state.in_(list(states))).values(values)
+    return connection.execute(statement).rowcount == 1

@@ -1,0 +1,285 @@
+"""Every table, for SQLAlchemy Core. Migrations create them; a test holds the two together.
+
+Times are microseconds since 1970 UTC (storage/instants.py), money integer minor units beside a currency,
+JSON is text written by orjson. Columns ending in `_cipher` are sealed by storage/secrets.py.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+# Trace ids are searched by prefix: byte order on both databases.
+_Plain = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _text(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=False, server_default="")
+
+
+def _time(name: str, *, nullable: bool = True) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=nullable)
+
+
+def _number(name: str) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
+
+
+orders = sa.Table(
+    "orders",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("shop_code", sa.Text, nullable=False),
+    sa.Column("platform_order_id", sa.Text, nullable=False),
+    _text("platform"),
+    sa.Column("state", sa.Text, nullable=False),
+    _text("state_raw"),
+    _number("version"),
+    _number("revision"),
+    sa.Column("currency", sa.Text, nullable=False),
+    _number("total"),
+    _number("paid"),
+    _number("freight"),
+    _number("discount"),
+    _time("created_at", nullable=False),
+    _time("paid_at"),
+    _time("shipped_at"),
+    _time("delivered_at"),
+    _time("completed_at"),
+    _time("modified_at"),
+    _time("ship_deadline_at"),
+    _time("seen_at"),
+    _text("buyer_id"),
+    _text("region"),
+    _text("warehouse"),
+    _text("province"),
+    _text("city"),
+    _text("district"),
+    _text("town"),
+    _text("oaid"),
+    _text("name_mask"),
+    sa.Column("name_cipher", sa.LargeBinary),
+    sa.Column("name_digest", sa.LargeBinary),
+    _text("phone_mask"),
+    sa.Column("phone_cipher", sa.LargeBinary),
+    sa.Column("phone_digest", sa.LargeBinary),
+    sa.Column("phone_tail", sa.Text),
+    _text("address_mask"),
+    sa.Column("address_cipher", sa.LargeBinary),
+    sa.Column("private_cipher", sa.LargeBinary),  # remarks and the platform's raw JSON
+    sa.Column("items", sa.Text, nullable=False),
+    sa.Column("waybills", sa.Text, nullable=False),
+    sa.Column("refunds", sa.Text, nullable=False),
+    _number("refund_count"),
+    sa.Column("timeline", sa.Text, nullable=False),
+    sa.UniqueConstraint("shop_code", "platform_order_id", name="uq_orders_key"),
+    sa.Index("ix_orders_number", "platform_order_id"),
+    sa.Index("ix_orders_buyer", "shop_code", "buyer_id", "created_at"),
+    sa.Index("ix_orders_phone", "phone_digest", "created_at"),
+    sa.Index("ix_orders_tail", "phone_tail", "created_at"),
+    sa.Index("ix_orders_name", "name_digest", "created_at"),
+)
+
+# Further numbers an order is found by: `kind` sub (sub-order id) | waybill.
+order_refs = sa.Table(
+    "order_refs",
+    metadata,
+    sa.Column("order_id", sa.BigInteger, sa.ForeignKey("orders.id"), primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, primary_key=True),
+    sa.Index("ix_order_refs_value", "value", "kind", "order_id"),
+    sqlite_with_rowid=False,
+)
+
+refunds = sa.Table(
+    "refunds",
+    metadata,
+    sa.Column("number", sa.Text, primary_key=True),
+    sa.Column("order_id", sa.BigInteger, sa.ForeignKey("orders.id"), nullable=False),
+    sa.Column("shop_code", sa.Text, nullable=False),
+    sa.Column("platform_order_id", sa.Text, nullable=False),
+    _number("amount"),
+    sa.Column("currency", sa.Text, nullable=False),
+    _text("reason"),
+    _text("requester"),
+    _text("requester_name"),
+    _time("requested_at", nullable=False),
+    sa.Column("process", sa.Text, nullable=False),
+    sa.Column("money", sa.Text, nullable=False),
+    sa.Column("rule", sa.Text, nullable=False),
+    sa.Column("decisions", sa.Text, nullable=False),
+    _text("platform_refund_id"),
+    _text("waiting"),
+    _text("outcome"),
+    _time("finished_at"),
+    sa.Column("trace_id", _Plain, nullable=False),
+    _number("revision"),
+    sa.Index("ix_refunds_order", "order_id"),
+    # Two desk refunds never claim the same refund of a shop.
+    sa.Index(
+        "uq_refunds_shop_refund",
+        "shop_code",
+        "platform_refund_id",
+        unique=True,
+        sqlite_where=sa.text("platform_refund_id <> ''"),
+        postgresql_where=sa.text("platform_refund_id <> ''"),
+    ),
+)
+
+sent_cards = sa.Table(
+    "sent_cards",
+    metadata,
+    sa.Column("card_id", sa.Text, primary_key=True),
+    _text("platform"),
+    _text("app"),
+    _text("user_id"),
+    _text("chat_id"),
+    _text("reply_url"),
+    _time("reply_until"),
+    sa.Column("subject_type", sa.Text, nullable=False),
+    sa.Column("subject_id", sa.Text, nullable=False),
+    sa.Column("params", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("handle", sa.Text, nullable=False),
+    _text("shown"),
+    sa.Column("trace_id", _Plain, nullable=False, server_default=""),
+    _number("revision"),
+    _time("created_at", nullable=False),
+    _time("changed_at", nullable=False),
+    sa.Index(
+        "ix_sent_cards_live",
+        "subject_type",
+        "subject_id",
+        sqlite_where=sa.text("state = 'live'"),
+        postgresql_where=sa.text("state = 'live'"),
+    ),
+)
+
+# Append-only: triggers refuse to change or remove a row.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    _time("at", nullable=False),
+    _text("actor"),
+    _text("origin"),
+    sa.Column("action", sa.Text, nullable=False),
+    _text("subject_type"),
+    _text("subject_id"),
+    sa.Column("trace_id", _Plain, nullable=False, server_default=""),
+    sa.Column("details", sa.Text, nullable=False),
+    sa.Index("ix_audit_trace", "trace_id"),
+    sa.Index("ix_audit_subject", "subject_type", "subject_id", "at"),
+)
+
+# `due`: not before this time; while running, the end of the lease; NULL when nothing is left to do.
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("platform", sa.Text, nullable=False),
+    sa.Column("app", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    sa.Column("trace_id", _Plain, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    _time("due"),
+    _number("attempts"),
+    _time("received_at", nullable=False),
+    _time("claimed_at"),
+    _time("finished_at"),
+    _text("outcome"),
+    _text("detail"),
+    _text("error"),
+    sa.UniqueConstraint("platform", "app", "key", name="uq_inbox_key"),
+    sa.Index("ix_inbox_trace", "trace_id"),
+    sa.Index(
+        "ix_inbox_due",
+        "due",
+        "id",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_inbox_dead",
+        "id",
+        sqlite_where=sa.text("state = 'dead'"),
+        postgresql_where=sa.text("state = 'dead'"),
+    ),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("lane", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("trace_id", _Plain, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    _time("due"),
+    _number("attempts"),
+    _time("created_at", nullable=False),
+    _time("claimed_at"),
+    _time("finished_at"),
+    sa.Column("result", sa.Text, nullable=False, server_default="{}"),
+    _text("error"),
+    sa.UniqueConstraint("key", name="uq_outbox_key"),
+    sa.Index("ix_outbox_trace", "trace_id"),
+    # In order of delivery, and by lane; only what is unfinished, however much is done.
+    sa.Index(
+        "ix_outbox_order",
+        "priority",
+        "id",
+        "due",
+        "lane",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_outbox_lane",
+        "lane",
+        "priority",
+        "id",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_outbox_due",
+        "due",
+        sqlite_where=sa.text("due IS NOT NULL"),
+        postgresql_where=sa.text("due IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_outbox_dead",
+        "id",
+        sqlite_where=sa.text("state = 'dead'"),
+        postgresql_where=sa.text("state = 'dead'"),
+    ),
+)
+
+# One row per delivery that began: `outcome` done | retry | dead | lost (the process died or the lease ended).
+outbox_attempts = sa.Table(
+    "outbox_attempts",
+    metadata,
+    sa.Column("id", _Id, primary_key=True),
+    sa.Column("outbox_id", sa.BigInteger, sa.ForeignKey("outbox.id"), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    _time("started_at", nullable=False),
+    _time("finished_at", nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    _text("error"),
+    sa.Index("ix_outbox_attempts_outbox", "outbox_id"),
+)
+
+# Small facts about the database itself, such as the fingerprint of its data key.
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
+)
