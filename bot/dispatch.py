@@ -17,7 +17,6 @@ from bot.unhandled import suggestion
 from cards.door import ChatDoor
 from cards.scene import Scene
 from domain.chat import Inbound, MenuClick, Message, Recipient, SentCard, Tap, Unhandled
-from domain.clock import Clock
 from domain.outbox import RefreshCard, SendText
 from domain.ports import Conflict, UnitOfWork
 from handlers.router import Context, Routes
@@ -27,6 +26,8 @@ from storage.items import InboxItem
 
 MAX_CONFLICTS = 6  # runs of one item when somebody else keeps changing the same thing first
 BACK_OFF = (1.0, 5.0, 30.0)  # seconds before the second, third and fourth try; then it is laid aside
+MAX_SUGGESTIONS = 200  # kinds told in the log; far more is noise or an attack
+UNHANDLED = "unhandled"
 _JITTER = 0.02  # seconds: two that collided must not collide again
 
 Doors = Mapping[tuple[str, str], ChatDoor]
@@ -39,7 +40,7 @@ class Entry(Protocol):
     def handle(self) -> Callable[[Context], Awaitable[None]]: ...
 
     @property
-    def handle_stranger(self) -> Callable[[Inbound, UnitOfWork, Clock, Recipient], Awaitable[None]]: ...
+    def handle_stranger(self) -> Callable[[Inbound, Recipient, UnitOfWork], Awaitable[None]]: ...
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,13 @@ class Dispatcher:
         self._entry = entry
         self._metrics = metrics
         self._seconds = seconds
+        self._suggested: set[str] = set()
         source = Source[InboxItem](
             "inbox",
             db.inbox.wake,
             lambda room, _busy: db.inbox.claim(room, LEASE_SECONDS),
             db.inbox.release,
+            db.inbox.retry,
             db.inbox.next_due,
         )
         self._pump = Pump(source, self._lane, self._work, scene.clock, limit=limit)
@@ -123,8 +126,6 @@ class Dispatcher:
 
     async def _decide(self, parsed: _Parsed) -> str:
         """Run until the commit finds nothing changed underneath; every run starts from what is stored."""
-        if isinstance(parsed.inbound, Unhandled):
-            return await self._keep(parsed, parsed.inbound.kind)
         for run in range(1, MAX_CONFLICTS + 1):
             try:
                 return await self._once(parsed)
@@ -135,35 +136,37 @@ class Dispatcher:
                 await asyncio.sleep(random.uniform(0, _JITTER * run))
         raise AssertionError("unreachable")
 
-    async def _keep(self, parsed: _Parsed, kind: str) -> str:
-        """Nothing acts on it: it stays in the inbox, counted, and the log says what would."""
-        self._tell_unhandled(parsed.inbound, kind)
-        await self._db.inbox.finish(parsed.item.id, "unhandled", kind)
-        return "unhandled"
-
     async def _once(self, parsed: _Parsed) -> str:
         item, inbound = parsed.item, parsed.inbound
         uow = self._db.unit_of_work(item.trace_id)
         staff = self._scene.directory.by_account(inbound.account)
-        if staff is None:
-            here = _here(inbound)
-            await self._entry.handle_stranger(inbound, uow, self._scene.clock, here)
-            outcome = "stranger"
-        else:
+        if staff is not None:
             context = Context(inbound, staff, uow, self._scene, self._routes)
             if isinstance(inbound, Tap):
                 context.card = await _tapped(uow, parsed.door, inbound, item.trace_id)
             await self._entry.handle(context)
-            outcome = context.handled_by or "unhandled"
+            outcome = context.handled_by or UNHANDLED
+        elif isinstance(inbound, Unhandled):
+            outcome = UNHANDLED
+        else:
+            await self._entry.handle_stranger(inbound, _here(inbound), uow)
+            outcome = "stranger"
         uow.finish_inbox(item.id, outcome)
         await uow.commit()
-        if outcome == "unhandled":
-            self._tell_unhandled(inbound, type(inbound).__name__)
-        return "stranger" if staff is None else "unhandled" if outcome == "unhandled" else "handled"
+        if outcome == UNHANDLED:
+            self._tell_unhandled(inbound)
+        return outcome if outcome in (UNHANDLED, "stranger") else "handled"
 
-    def _tell_unhandled(self, inbound: Inbound, kind: str) -> None:
+    def _tell_unhandled(self, inbound: Inbound) -> None:
+        """Kept, acknowledged and counted; the log shows the handler one would write, once for each kind."""
+        kind = inbound.kind if isinstance(inbound, Unhandled) else type(inbound).__name__
         self._metrics.unhandled.labels(inbound.account.platform, kind[:40]).inc()
-        log.info("nothing handles this", kind=kind, write=suggestion(inbound))
+        code = suggestion(inbound)
+        if code in self._suggested or len(self._suggested) >= MAX_SUGGESTIONS:
+            log.debug("nothing handles this", kind=kind)
+            return
+        self._suggested.add(code)
+        log.info("nothing handles this", kind=kind, write=code)
 
     async def _again(self, item: InboxItem, inbound: Inbound | None, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"[:500]

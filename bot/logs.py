@@ -12,7 +12,9 @@ import structlog
 from structlog.contextvars import bound_contextvars
 
 MASK = "***"
-_SECRET_NAME = re.compile(r"secret|token|password|aes_key|app_?key|data_key|session|authorization|ticket", re.I)
+_SECRET_NAME = re.compile(
+    r"secret|token|password|aes_key|app_?key|data_key|session|authorization|ticket", re.I
+)
 _IN_ADDRESS = re.compile(
     r"(?i)\b(access_token|corpsecret|appsecret|client_?secret|session|key|sign|signature|msg_signature"
     r"|ticket|token|code)=[^&\s\"'<>]+"

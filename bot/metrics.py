@@ -63,7 +63,10 @@ class Metrics:
             "qianshao_breaker_open", "1 while a far system is given a rest", ["target"], registry=registry
         )
         self.stream = Gauge(
-            "qianshao_stream", "DingTalk Stream: figures of the connection", ["app", "figure"], registry=registry
+            "qianshao_stream",
+            "DingTalk Stream: figures of the connection",
+            ["app", "figure"],
+            registry=registry,
         )
 
     def page(self) -> bytes:

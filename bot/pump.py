@@ -35,6 +35,7 @@ class Source(Generic[R]):
     wake: asyncio.Event
     claim: Callable[[int, frozenset[str]], Awaitable[Sequence[R]]]
     release: Callable[[Sequence[int]], Awaitable[int]]
+    retry: Callable[[int, str, datetime], Awaitable[bool]]
     next_due: Callable[[], Awaitable[datetime | None]]
 
 
@@ -57,6 +58,7 @@ class Pump(Generic[R]):
         self._room = limit * 4  # rows in hand: enough that free slots never wait for a claim
         self._lanes = Lanes(limit)
         self._in_hand: set[int] = set()
+        self._begun: set[int] = set()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -71,10 +73,11 @@ class Pump(Generic[R]):
             await self._task
         self._task = None
         await self._lanes.drain(seconds)
+        for item_id in self._begun:  # cut off: the try counts, for something may have gone out
+            await self._source.retry(item_id, "cut off by a stop", self._clock.now())
+        await self._source.release(sorted(self._in_hand - self._begun))
         if self._in_hand:
-            await self._source.release(sorted(self._in_hand))
-            log.info("handed back", queue=self._source.name, rows=len(self._in_hand))
-            self._in_hand.clear()
+            log.info("handed back", queue=self._source.name, rows=len(self._in_hand), cut=len(self._begun))
 
     async def _loop(self) -> None:
         while True:
@@ -116,11 +119,13 @@ class Pump(Generic[R]):
         return min(_IDLE_SECONDS, max(0.0, (due - self._clock.now()).total_seconds()))
 
     async def _run(self, row: R) -> None:
+        self._begun.add(row.id)
         try:
             await self._work(row)
         except StorageUnavailable as error:  # not settled: its lease brings it back
             log.error("could not settle a row", queue=self._source.name, item=row.id, error=str(error))
         except Exception:
             log.exception("a row was left unsettled", queue=self._source.name, item=row.id)
+        self._begun.discard(row.id)
         self._in_hand.discard(row.id)
         self._source.wake.set()

@@ -36,9 +36,13 @@ class SendCard:
 
 @dataclass(frozen=True)
 class RefreshCard:
-    """Render a sent card again and update it on its platform when what it shows has changed."""
+    """Render a sent card again and update it on its platform when what it shows has changed.
+
+    `force`: also when nothing changed, because a person tapped it and waits for a sign.
+    """
 
     card_id: str
+    force: bool = False
 
 
 @dataclass(frozen=True)

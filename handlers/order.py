@@ -96,6 +96,7 @@ async def refresh_order(ctx: Context, tap: Tap, action: Action) -> None:
     if shop is not None and shop.connected:
         args = {**ctx.here.to_args(), "card": tap.card_id}
         ctx.uow.send(Effect("order.fetch", order_subject(order.id), args))
+        ctx.redraw = False
 
 
 @router.tap("order.refund")

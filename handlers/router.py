@@ -19,7 +19,8 @@ class Context:
     """One incoming item and all a handler may use. Writes go to `uow`, which the dispatcher commits.
 
     `card` is the tapped card when the item is a Tap; a handler that changes what only this card shows puts a
-    changed copy back, and the dispatcher saves it. `handled_by` names what took the item; "" is nothing did.
+    changed copy back, and the dispatcher saves it. A tapped card is drawn again after the handler, unless it
+    sets `redraw` to False because something else will draw it. `handled_by` names what took the item; "" is nothing did.
     """
 
     inbound: Inbound
@@ -28,6 +29,7 @@ class Context:
     scene: Scene
     routes: Routes
     card: SentCard | None = None
+    redraw: bool = True
     handled_by: str = ""
 
     @property

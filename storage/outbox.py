@@ -136,15 +136,28 @@ def _claim(
         heads += "FOR UPDATE OF o SKIP LOCKED"
     statement = sa.text(heads).bindparams(sa.bindparam("busy", expanding=True))
     rows = connection.execute(statement, {"now": now, "limit": limit, "busy": busy}).all()
-    if rows:
-        note_lost(connection, [row.id for row in rows if row.state == RUNNING], now)
-        take(connection, table, [row.id for row in rows], now, lease_seconds)
-    return [
-        OutboxItem(
-            id=row.id,
-            outgoing=Outgoing(row.key, decode_body(row.body), row.trace_id, Priority(row.priority)),
-            attempts=row.attempts + 1,
-            created_at=from_micros(row.created_at),
-        )
-        for row in rows
-    ]
+    if not rows:
+        return []
+    note_lost(connection, [row.id for row in rows if row.state == RUNNING], now)
+    take(connection, table, [row.id for row in rows], now, lease_seconds)
+    items = [_item(connection, row, now) for row in rows]
+    return [item for item in items if item is not None]
+
+
+def _item(connection: Connection, row: Any, now: int) -> OutboxItem | None:
+    """The row as work; one that this version cannot read is dead at once and does not stop the others."""
+    try:
+        body = decode_body(row.body)
+    except (ValueError, KeyError, TypeError) as error:
+        text = f"unreadable outbox row: {error!r}"
+        values = {"state": DEAD, "due": None, "finished_at": now, "error": text}
+        move(connection, table, row.id, (RUNNING,), values)
+        _note_attempts(connection, [row.id], now, "dead", text)
+        return None
+    outgoing = Outgoing(row.key, body, row.trace_id, _priority(row.priority))
+    return OutboxItem(row.id, outgoing, row.attempts + 1, from_micros(row.created_at))
+
+
+def _priority(number: int) -> Priority:
+    """The nearest known priority that is not more urgent."""
+    return min((p for p in Priority if p >= number), default=Priority.DIGEST)

@@ -30,19 +30,22 @@ class DataKeys:
 
     def seal(self, text: str, place: str) -> bytes | None:
         """Encrypt for one `place` (column and row), so that a value copied elsewhere does not open."""
-        if not text:
-            return None
+        return self.seal_bytes(text.encode(), place) if text else None
+
+    def seal_bytes(self, data: bytes, place: str) -> bytes:
         nonce = os.urandom(_NONCE)
-        return _FORMAT + nonce + self._aead.encrypt(nonce, text.encode(), place.encode())
+        return _FORMAT + nonce + self._aead.encrypt(nonce, data, place.encode())
 
     def open(self, sealed: bytes | None, place: str) -> str:
-        if not sealed:
-            return ""
+        return self.open_bytes(sealed, place).decode() if sealed else ""
+
+    def open_bytes(self, sealed: bytes, place: str) -> bytes:
         nonce, body = sealed[1 : 1 + _NONCE], sealed[1 + _NONCE :]
         try:
-            return self._aead.decrypt(nonce, body, place.encode()).decode()
+            return self._aead.decrypt(nonce, body, place.encode())
         except InvalidTag as error:
-            raise WrongDataKey(f"cannot decrypt {place.partition('|')[0]}: another data key wrote it") from error
+            column = place.partition("|")[0]
+            raise WrongDataKey(f"cannot decrypt {column}: another data key wrote it") from error
 
     def phone_digest(self, phone: str) -> bytes | None:
         """Digest of a full number, the same for every way to write it; None for less than seven digits."""

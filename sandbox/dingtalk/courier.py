@@ -94,7 +94,8 @@ class Courier:
         wait = figures.number(self._world, "redelivery_seconds")
         delivery.timer = self._timers.after(wait, partial(self._again, delivery))
         if await self._transmit(delivery):
-            self._tenant.mark(delivery.message_id, "sent")
+            if delivery.frame_id in self._waiting:  # else the ack was faster
+                self._tenant.mark(delivery.message_id, "sent")
         else:
             self._queued.append(delivery)
             self._tenant.mark(delivery.message_id, "undelivered")

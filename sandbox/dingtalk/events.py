@@ -56,7 +56,7 @@ class Events:
             "eventUnifiedAppId": app.client_id,
         }
         delivery = Delivery(app.name, "EVENT", frames.EVENT_TOPIC, frames.dumps(fields), headers=headers)
-        await self._outbound.event(app, delivery)
+        await self._outbound.event(delivery)
         return {"event_id": event_id, "delivery": "stream"}
 
     async def check_address(self, app: App) -> bool:

@@ -1,4 +1,4 @@
-"""What goes down to the app: robot messages, card clicks, events, and their Stream frames (dingtalk.md §2.2, §4.2, §6.4)."""
+"""What goes down to the app: robot messages, card clicks, Stream frames (dingtalk.md §2.2, §4.2, §6.4)."""
 
 from __future__ import annotations
 

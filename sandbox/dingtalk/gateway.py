@@ -17,6 +17,7 @@ from sandbox.dingtalk.tenant import NAME, Tenant
 from sandbox.dingtalk.timers import Timers
 from sandbox.faults import Fault
 
+CLOSE_SECONDS = 2.0  # how long a closing socket waits for the other side
 EXPIRED = "connection is expired"
 IDLE = "persistent connection is timeout"
 
@@ -73,7 +74,7 @@ class Gateway:
         ticket = self._tickets.pop(request.query.get("ticket", ""), None)
         if ticket is None or ticket.until_ms < self._world.clock.epoch_ms():
             return web.Response(status=figures.whole(self._world, "ticket_refused_status"))
-        socket = web.WebSocketResponse(autoping=False)
+        socket = web.WebSocketResponse(autoping=False, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         connection = Connection(ids.frame_id(), ticket.app, socket, ticket.topics)
         self._world.publish({"event": "connection", "platform": NAME, "app": ticket.app, "state": "open"})
@@ -108,6 +109,7 @@ class Gateway:
         if connection.socket.closed or connection.draining:
             return
         await self._system(connection, "ping", {"opaque": ids.frame_id()})
+        await self.strike(counted=False)
         self._timers.after(figures.number(self._world, "ping_seconds"), partial(self._ping, connection))
 
     async def disconnect(self, connection: Connection, reason: str) -> None:
@@ -133,11 +135,17 @@ class Gateway:
         except ConnectionError:
             self._courier.detach(connection)
 
-    async def strike(self) -> None:
-        """Planted `disconnect` and `half_dead` faults hit a live connection, if there is one."""
+    async def strike(self, *, counted: bool) -> None:
+        """Planted `disconnect` and `half_dead` faults hit a live connection, if there is one.
+
+        Counted faults strike as soon as they are looked for; faults with a rate take their
+        chance once a ping, else a quick look would hit at every turn.
+        """
         for kind in ("disconnect", "half_dead"):
             live = [c for c in self._courier.connections() if not c.draining and not c.dead]
-            fault = self._world.faults.take(NAME, kind) if live else None
+            if not live or counted != self._is_counted(kind):
+                continue
+            fault = self._world.faults.take(NAME, kind)
             if fault is None:
                 continue
             connection = _target(live, fault)
@@ -145,6 +153,10 @@ class Gateway:
                 connection.dead = True
             else:
                 await self.disconnect(connection, fault.args.get("reason", IDLE))
+
+    def _is_counted(self, kind: str) -> bool:
+        planted = self._world.faults.listing()
+        return any((f["system"], f["kind"]) == (NAME, kind) and f["count"] for f in planted)
 
     async def close(self) -> None:
         for connection in self._courier.connections():

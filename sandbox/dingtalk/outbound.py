@@ -58,7 +58,7 @@ class Outbound:
             return False, None
         return True, result if card.callback_type == "HTTP" else result.get("response")
 
-    async def event(self, app: App, delivery: Delivery) -> None:
+    async def event(self, delivery: Delivery) -> None:
         await self._shape(partial(self._courier.send, delivery), partial(self._courier.repeat, delivery))
 
     async def _shape(self, send: Send, repeat: Send) -> None:

@@ -42,6 +42,7 @@ class DingTalk:
         self.chat = Chat(self.tenant, self.outbound)
         self.taps = Taps(self.tenant, self.outbound, self.chat)
         self._webhooks = Webhooks(self.tenant)
+        self._watching = False
         self._door = Door(self.tenant)
         self._endpoints = self._all_endpoints()
 
@@ -55,13 +56,16 @@ class DingTalk:
         return [*known, web.get("/connect", self._connect), web.route("*", "/{path:.*}", self._unknown)]
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        if not self.courier.connections():
+        if not self._watching:
+            self._watching = True
             self.timers.after(FAULT_POLL_SECONDS, self._watch_faults)
         return await self.gateway.connect(request)
 
     async def _watch_faults(self) -> None:
-        await self.gateway.strike()
-        if self.courier.connections():
+        """While anything is connected, planted connection faults strike soon."""
+        await self.gateway.strike(counted=True)
+        self._watching = bool(self.courier.connections())
+        if self._watching:
             self.timers.after(FAULT_POLL_SECONDS, self._watch_faults)
 
     async def _unknown(self, request: web.Request) -> web.StreamResponse:
@@ -122,7 +126,7 @@ class DingTalk:
 
     async def tick(self) -> None:
         """Run now what the clock has made due, and wait until it is done."""
-        await self.gateway.strike()
+        await self.gateway.strike(counted=True)
         await self.timers.settle()
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from integrations.chat.wecom.token import AccessToken, Grant
 
 CONCURRENCY = 16  # calls of one app at once, under the platform's unnamed limit (45033)
 TRIES = 3  # of one call while the platform says it is busy
+CONNECT_SHARE = 0.6  # of the timeout: running out while connecting means that nothing was sent
 BAN = 3600.0  # seconds our address is banned from gettoken after wrong secrets
 TOKEN_PATH = "gettoken"  # noqa: S105 - a path, not a secret
 JSON = {"Content-Type": "application/json; charset=utf-8"}
@@ -48,7 +49,9 @@ class WeComClient:
         self._settings = settings
         self._session = session
         self._base = settings.api_base.rstrip("/") + "/cgi-bin/"
-        self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
+        self._timeout = aiohttp.ClientTimeout(
+            total=settings.timeout_seconds, connect=settings.timeout_seconds * CONNECT_SHARE
+        )
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self.gates = Gates(clock)
         self.token = AccessToken(self._gettoken, clock, app)
@@ -66,14 +69,7 @@ class WeComClient:
 
     async def call(self, call: Call) -> Answer:
         """Repeat while the platform is busy; a refused token is renewed once and the call put once more."""
-        tries = 0
-        async for attempt in stamina.retry_context(
-            on=_repeats(call), attempts=TRIES, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
-        ):
-            with attempt:
-                tries += 1
-                return await self._authorised(call, tries)
-        raise AssertionError("stamina either returns or raises")
+        return await _repeating(call, lambda tries: self._authorised(call, tries))
 
     async def _authorised(self, call: Call, tries: int) -> Answer:
         used = await self.token.get()
@@ -93,11 +89,7 @@ class WeComClient:
         """A wrong secret is put once and never repeated; busy and network faults a few times (§1.2)."""
         settings = self._settings
         call = Call("GET", TOKEN_PATH, params={"corpid": settings.corp_id, "corpsecret": settings.secret})
-        async for attempt in stamina.retry_context(
-            on=_repeats(call), attempts=TRIES, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
-        ):
-            with attempt:
-                answer = await self._fetch_token(call)
+        answer = await _repeating(call, lambda _: self._fetch_token(call))
         return Grant(str(answer["access_token"]), float(answer.get("expires_in", 7200)))
 
     async def _fetch_token(self, call: Call) -> Answer:
@@ -148,6 +140,17 @@ class WeComClient:
             raise _unknown(call, "timeout", "超时没有回答") from None
         except aiohttp.ClientError as error:
             raise _unknown(call, "network", f"连接中断（{type(error).__name__}）") from None
+
+
+async def _repeating(call: Call, once: Callable[[int], Awaitable[Answer]]) -> Answer:
+    """`once` gets the number of the try, from 1."""
+    answer: Answer = {}
+    async for attempt in stamina.retry_context(
+        on=_repeats(call), attempts=TRIES, timeout=None, wait_initial=0.2, wait_max=2.0, wait_jitter=0.3
+    ):
+        with attempt:
+            answer = await once(attempt.num)
+    return answer
 
 
 def _repeats(call: Call) -> Callable[[Exception], bool]:

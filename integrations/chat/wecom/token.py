@@ -40,7 +40,7 @@ class AccessToken:
         self._app = app
         self._token = ""
         self._renew_at = self._ends_at = clock.now()
-        self._flight: asyncio.Task[None] | None = None
+        self._flight: asyncio.Task[str] | None = None
         self._held: tuple[datetime, DoorError] | None = None
 
     async def get(self) -> str:
@@ -48,13 +48,12 @@ class AccessToken:
         now = self._clock.now()
         if self._token and now < self._ends_at:
             if now >= self._renew_at and self._refusal() is None:
-                self._renew()
+                self._flight = self._begin()
             return self._token
         refusal = self._refusal()
         if refusal is not None:
             raise refusal
-        await asyncio.shield(self._renew())
-        return self._token
+        return await asyncio.shield(self._begin())
 
     def drop(self, used: str) -> None:
         """The platform refused `used`. Another caller may have renewed it meanwhile: then nothing happens."""
@@ -67,13 +66,14 @@ class AccessToken:
             self._flight.cancel()
             await asyncio.wait({self._flight})
 
-    def _renew(self) -> asyncio.Task[None]:
+    def _begin(self) -> asyncio.Task[str]:
+        """The fetch under way, begun now if there is none."""
         if self._flight is None or self._flight.done():
             self._flight = asyncio.create_task(self._fly(), name=f"wecom-token-{self._app}")
             self._flight.add_done_callback(self._landed)
         return self._flight
 
-    async def _fly(self) -> None:
+    async def _fly(self) -> str:
         try:
             grant = await self._fetch()
         except DoorError as error:
@@ -85,6 +85,7 @@ class AccessToken:
         self._renew_at = now + timedelta(seconds=ahead)
         self._ends_at = now + timedelta(seconds=grant.expires_in)
         self._held = None
+        return grant.token
 
     def _hold(self, error: DoorError) -> None:
         """After a refused secret or a named time nobody calls again until it is over."""
@@ -107,7 +108,7 @@ class AccessToken:
             return Misconfigured(str(error), code=error.code)
         return Retry(str(error), code=error.code, retry_after=left)
 
-    def _landed(self, flight: asyncio.Task[None]) -> None:
+    def _landed(self, flight: asyncio.Task[str]) -> None:
         """Say that a renewal failed; those who waited for it get the error as well."""
         error = None if flight.cancelled() else flight.exception()
         if isinstance(error, DoorError):

@@ -41,7 +41,7 @@ function buttons(card, tap) {
   const submit = typeof card.submit === "string" ? { text: card.submit, action: "submit" } : card.submit;
   const items = [...(card.buttons ?? []), ...(card.menu ?? []), ...(submit ? [{ style: "blue", ...submit }] : [])];
   if (!items.length) return null;
-  return el(`div.dt-buttons.of-${Math.min(items.length, 3)}`, {}, items.map((item) => push(item, tap)));
+  return el(`div.dt-buttons.of-${Math.min(items.length, 3)}${card.row ? ".row" : ""}`, {}, items.map((item) => push(item, tap)));
 }
 
 function push(item, tap) {

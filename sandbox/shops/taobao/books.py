@@ -51,7 +51,9 @@ class Books:
         return app
 
     def new_session(self, app: App, shop: str, seconds: int = YEAR_SECONDS) -> Session:
-        session = Session("6200" + secrets.token_hex(24), app.app_key, shop, self.world.clock.epoch() + seconds)
+        session = Session(
+            "6200" + secrets.token_hex(24), app.app_key, shop, self.world.clock.epoch() + seconds
+        )
         self.sessions[session.session] = session
         self.world.store.put("taobao.session", session.session, asdict(session))
         return session
@@ -75,6 +77,14 @@ class Books:
     def add_trade(self, trade: Trade) -> None:
         self.trades[trade.tid] = trade
         self.world.store.put("taobao.trade", trade.tid, asdict(trade))
+
+    def remove_trade(self, trade: Trade) -> None:
+        """Forget a trade and its refunds, as if they had never come in."""
+        for refund_id in self._refunds_of.pop(trade.tid, []):
+            del self.refunds[refund_id]
+            self.world.store.delete("taobao.refund", refund_id)
+        del self.trades[trade.tid]
+        self.world.store.delete("taobao.trade", trade.tid)
 
     def save_trade(self, trade: Trade) -> None:
         """Keep a changed trade: its modified time moves on."""

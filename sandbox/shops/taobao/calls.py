@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.shops.taobao.amounts import parse_time
 from sandbox.shops.taobao.books import Books
@@ -12,6 +12,7 @@ from sandbox.shops.taobao.errors import business, invalid, missing
 from sandbox.shops.taobao.model import Refund, Trade
 
 DAY_MS = 24 * 3_600_000
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Method:
     needs_session: bool = True
 
 
-def page[Row](call: Call, rows: list[Row]) -> tuple[list[Row], dict[str, Any]]:
+def page(call: Call, rows: list[Row]) -> tuple[list[Row], dict[str, Any]]:
     """One page of rows (newest change first) and the totals that go with it (platforms.md §3.1 Paging)."""
     number = call.whole("page_no", 1, least=1, most=1_000_000)
     size = call.whole("page_size", 40, least=1, most=100)

@@ -32,7 +32,9 @@ def received(call: Call) -> dict[str, Any]:
     rows = [
         row
         for row in call.books.refunds.values()
-        if row.shop == call.shop and start <= row.version < end + 1000 and (not status or row.status == status)
+        if row.shop == call.shop
+        and start <= row.version < end + 1000
+        and (not status or row.status == status)
     ]
     rows.sort(key=lambda row: (row.version, row.refund_id), reverse=True)
     shown, totals = page(call, rows)
@@ -101,7 +103,8 @@ def agree(call: Call) -> dict[str, Any]:
         return {"succ": False, "msg_code": "10000", "message": "需要短信验证码"}
     failures = {row.refund_id: _agree_one(call, row) for row in rows}
     results = [
-        {"refund_id": refund_id, "succ": not why, "message": why or DONE} for refund_id, why in failures.items()
+        {"refund_id": refund_id, "succ": not why, "message": why or DONE}
+        for refund_id, why in failures.items()
     ]
     bad = sum(1 for why in failures.values() if why)
     code = "OP_SUCC" if not bad else "OP_FAILURE_UE" if bad == len(failures) else "SOME_OP_SUCC"
@@ -158,6 +161,7 @@ def _pay_back(call: Call, refund: Refund, amount: int) -> None:
         books.save_refund(refund)
         return
     refund.fee, refund.status = amount, REFUNDED
+    books.add_refund(refund)
     books.world.record_effect(
         "taobao",
         "refund",
@@ -168,7 +172,6 @@ def _pay_back(call: Call, refund: Refund, amount: int) -> None:
         buyer=trade.buyer_nick,
         memo=trade.seller_memo,
     )
-    books.add_refund(refund)
     if books.refunded(trade.tid) >= trade.payment:
         trade.status, trade.end_time = CLOSED, call.now_ms
         for line in trade.lines:

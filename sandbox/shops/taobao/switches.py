@@ -10,8 +10,14 @@ SWITCHES: dict[str, tuple[str, str]] = {
         "agree takes any amount up to the applied one (at_most) or only that (exact)",
     ),
     "taobao.sms_code": ("off", "agree wants an SMS code: off, on, or from this many fen upwards"),
-    "taobao.review_changes_version": ("off", "a Tmall review counts as a change and gives a new refund_version"),
-    "taobao.buyer_follows_memo": ("on", "a memo that promises 同意退款 ¥x makes the buyer apply for it at once"),
+    "taobao.review_changes_version": (
+        "off",
+        "a Tmall review counts as a change and gives a new refund_version",
+    ),
+    "taobao.buyer_follows_memo": (
+        "on",
+        "a memo that promises 同意退款 ¥x makes the buyer apply for it at once",
+    ),
     "taobao.calls_per_second": ("50", "calls one app may make in a second before code 7"),
     "taobao.calls_per_day": ("off", "calls one app may make in a day (GMT+8), or off"),
     "taobao.index_lag_s": ("0", "seconds until a change shows in the lists"),

@@ -1,0 +1,147 @@
+"""Sending a card and keeping it true: rendered at the moment of delivery, updated when what it shows changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+
+from bot.handle_merge import merge_handle
+from bot.logs import log
+from cards.door import ChatDoor, Refused
+from cards.model import Card
+from domain.chat import Account, Recipient, SentCard, SubjectRef
+from domain.outbox import RefreshCard, SendCard, SendText
+from domain.ports import Conflict, UnitOfWork
+from storage.database import Database
+from storage.items import OutboxItem
+
+Renderer = Callable[[UnitOfWork, SubjectRef, Mapping[str, str], Account, str], Awaitable[Card | None]]
+"""Subject, params, whose eyes, trace id → the card now; None when there is nothing for these eyes."""
+
+LIVE, FINAL, LOST = "live", "final", "lost"
+_MERGES = 5  # times an update that is already shown is put beside a tap noted meanwhile
+
+
+def card_id_of(key: str) -> str:
+    """The card id of an outbox key: the same row sends the same card, however often it is tried."""
+    return f"qs{hashlib.sha256(key.encode()).hexdigest()[:24]}"
+
+
+def digest(card: Card) -> str:
+    """Of everything shown but the footer: a new trace or time there is no reason to spend a message."""
+    return hashlib.sha256(repr(replace(card, footer="")).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class CardDelivery:
+    """`door_of` finds the door of an account, `guard` wraps each call to it (time limit, breaker)."""
+
+    db: Database
+    render: Renderer
+    door_of: Callable[[Account], ChatDoor]
+    guard: Callable[[Account], AbstractAsyncContextManager[None]]
+
+    async def send(self, item: OutboxItem, body: SendCard) -> str:
+        card_id, trace = card_id_of(item.outgoing.key), item.outgoing.trace_id
+        uow = self.db.unit_of_work(trace)
+        if await uow.cards.get(card_id) is not None:
+            await self.db.outbox.done(item.id, {"card_id": card_id, "note": "already sent"})
+            return "repeat"
+        card = await self.render(uow, body.subject, body.params, body.to.account, trace)
+        if card is None:
+            await self.db.outbox.done(item.id, {"note": "nothing to show"})
+            return "nothing"
+        async with self.guard(body.to.account):
+            sent = await self.door_of(body.to.account).send_card(
+                body.to, card, card_id=card_id, attempt=item.attempts
+            )
+        kept = SentCard(
+            card_id=card_id,
+            recipient=body.to,
+            subject=body.subject,
+            params=body.params,
+            state=_state(card),
+            handle=sent.handle,
+            shown=digest(card),
+            trace_id=trace,
+        )
+        uow.cards.save(kept)
+        # The subject may have changed between rendering and this commit, when nobody knew of the card yet.
+        uow.send(RefreshCard(card_id), key=f"{card_id}.check")
+        uow.finish_outbox(item.id, {"card_id": card_id, "platform_id": sent.platform_id})
+        await uow.commit()
+        return "sent"
+
+    async def refresh(self, item: OutboxItem, body: RefreshCard) -> str:
+        uow = self.db.unit_of_work(item.outgoing.trace_id)
+        sent = await uow.cards.get(body.card_id)
+        if sent is None or sent.state == LOST:
+            return await self._nothing(item, "no live card")
+        account = sent.recipient.account
+        card = await self.render(uow, sent.subject, sent.params, account, item.outgoing.trace_id)
+        if card is None:
+            return await self._nothing(item, "nothing to show")
+        if digest(card) == sent.shown:
+            return await self._nothing(item, "shows it already")
+        door = self.door_of(account)
+        if not door.can_update(sent, final=bool(card.final)):
+            return await self._cannot(item, sent, card)
+        try:
+            async with self.guard(account):
+                handle = await door.update_card(sent, card, attempt=item.attempts)
+        except Refused as error:
+            log.warning("a card could not be updated", card=sent.card_id, error=str(error), code=error.code)
+            return await self._cannot(item, sent, card)
+        await self._keep(item, sent, card, handle)
+        return "updated"
+
+    async def _nothing(self, item: OutboxItem, note: str) -> str:
+        await self.db.outbox.done(item.id, {"note": note})
+        return "nothing"
+
+    async def _cannot(self, item: OutboxItem, sent: SentCard, card: Card) -> str:
+        """A step between waits for the final state; a final state is told in words, once."""
+        if not card.final:
+            await self.db.outbox.done(item.id, {"note": "kept for the final state"})
+            return "kept"
+        uow = self.db.unit_of_work(item.outgoing.trace_id)
+        uow.cards.save(replace(sent, state=LOST))
+        to = Recipient(sent.recipient.account, sent.recipient.chat_id)
+        uow.send(SendText(to, card.summary), key=f"{sent.card_id}.{digest(card)}.summary")
+        uow.finish_outbox(item.id, {"note": "told in words"})
+        await uow.commit()
+        return "told"
+
+    async def _keep(
+        self, item: OutboxItem, before: SentCard, card: Card, handle: Mapping[str, object]
+    ) -> None:
+        """Note what the platform shows now. It is shown already, so a tap noted meanwhile is merged in."""
+        current: SentCard | None = before
+        for _ in range(_MERGES):
+            if current is None:
+                break
+            uow = self.db.unit_of_work(item.outgoing.trace_id)
+            merged = merge_handle(before.handle, handle, current.handle)
+            uow.cards.save(
+                replace(
+                    current,
+                    handle=merged,
+                    shown=digest(card),
+                    state=_state(card),
+                    trace_id=item.outgoing.trace_id,
+                )
+            )
+            uow.finish_outbox(item.id, {"card_id": before.card_id})
+            try:
+                await uow.commit()
+            except Conflict:
+                current = await self.db.unit_of_work(item.outgoing.trace_id).cards.get(before.card_id)
+                continue
+            return
+        raise Conflict(f"card {before.card_id} changes all the time")
+
+
+def _state(card: Card) -> str:
+    return FINAL if card.final else LIVE

@@ -1,0 +1,163 @@
+"""From the outbox to the far side: lanes side by side, retries by kind of error, one slow door no brake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from time import perf_counter
+
+from bot.breakers import Breakers
+from bot.card_delivery import CardDelivery, Renderer
+from bot.dispatch import Doors
+from bot.effects_types import EffectContext, EffectHandler
+from bot.logs import log, tracing
+from bot.metrics import Metrics
+from bot.notices import note_refusal
+from bot.pump import LEASE_SECONDS, Pump, Source
+from bot.retry import Aside, decide
+from cards.door import ChatDoor, Refused
+from cards.scene import Scene
+from domain.chat import Account
+from domain.outbox import Effect, RefreshCard, SendCard, SendText
+from domain.ports import ShopConnector
+from storage.database import Database
+from storage.errors import StorageUnavailable
+from storage.items import OutboxItem
+
+DOOR_SECONDS = 15.0  # one call to a chat platform
+EFFECT_SECONDS = 60.0  # one effect, which may ask a shop several times
+
+
+class Deliverer:
+    def __init__(
+        self,
+        db: Database,
+        doors: Doors,
+        scene: Scene,
+        render: Renderer,
+        effects: Mapping[str, EffectHandler],
+        shops: Mapping[str, ShopConnector],
+        metrics: Metrics,
+        *,
+        limit: int = 128,
+        max_attempts: int = 60,
+        breakers: Breakers | None = None,
+    ) -> None:
+        self._db = db
+        self._doors = doors
+        self._scene = scene
+        self._effects = effects
+        self._shops = shops
+        self._metrics = metrics
+        self._max_attempts = max_attempts
+        self._breakers = breakers or Breakers(metrics)
+        self._cards = CardDelivery(db, render, self._door, self._guard)
+        source = Source[OutboxItem](
+            "outbox",
+            db.outbox.wake,
+            lambda room, busy: db.outbox.claim(room, LEASE_SECONDS, busy),
+            db.outbox.release,
+            db.outbox.retry,
+            db.outbox.next_due,
+        )
+        self._pump = Pump(source, lambda item: item.lane, self._work, scene.clock, limit=limit)
+
+    def start(self) -> None:
+        self._pump.start()
+
+    async def stop(self, seconds: float) -> None:
+        await self._pump.stop(seconds)
+
+    def _door(self, account: Account) -> ChatDoor:
+        door = self._doors.get((account.platform, account.app))
+        if door is None:
+            raise Refused(f"no door {account.platform}:{account.app} in the settings", code="no_door")
+        return door
+
+    @asynccontextmanager
+    async def _guard(self, account: Account) -> AsyncIterator[None]:
+        async with self._breakers.guard(f"{account.platform}:{account.app}"), asyncio.timeout(DOOR_SECONDS):
+            yield
+
+    async def _work(self, item: OutboxItem) -> None:
+        with tracing(item.outgoing.trace_id):
+            began, outcome = perf_counter(), "failed"
+            try:
+                outcome = await self._deliver(item)
+                log.debug("delivered", item=item.id, lane=item.lane, outcome=outcome)
+            except StorageUnavailable as error:
+                # What went out is under its key, so trying again cannot do it twice.
+                outcome = "storage"
+                log.error("storage failed around a delivery", item=item.id, error=str(error))
+                await self._settle(item, TimeoutError(str(error)))
+            except Exception as error:
+                outcome = await self._settle(item, error)
+            finally:
+                target, kind = _labels(item)
+                self._metrics.delivered.labels(target, kind, outcome).observe(perf_counter() - began)
+
+    async def _deliver(self, item: OutboxItem) -> str:
+        match item.outgoing.body:
+            case SendText() as body:
+                return await self._text(item, body)
+            case SendCard() as body:
+                return await self._cards.send(item, body)
+            case RefreshCard() as body:
+                return await self._cards.refresh(item, body)
+            case Effect() as body:
+                return await self._effect(item, body)
+
+    async def _text(self, item: OutboxItem, body: SendText) -> str:
+        async with self._guard(body.to.account):
+            sent = await self._door(body.to.account).send_text(
+                body.to, body.text, key=item.outgoing.key, attempt=item.attempts
+            )
+        await self._db.outbox.done(item.id, {"platform_id": sent.platform_id})
+        return "sent"
+
+    async def _effect(self, item: OutboxItem, body: Effect) -> str:
+        handler = self._effects.get(body.name)
+        if handler is None:
+            raise Refused(f"no effect named {body.name}; known: {', '.join(self._effects)}", code="no_effect")
+        trace = item.outgoing.trace_id
+        context = EffectContext(
+            item_id=item.id,
+            trace_id=trace,
+            key=item.outgoing.key,
+            unit_of_work=lambda: self._db.unit_of_work(trace),
+            shops=self._shops,
+            scene=self._scene,
+        )
+        async with asyncio.timeout(EFFECT_SECONDS):
+            await handler(context, body, item.attempts)
+        return "done"
+
+    async def _settle(self, item: OutboxItem, error: Exception) -> str:
+        """Write down how it failed and what comes next."""
+        decision = decide(error, item.attempts, self._max_attempts)
+        text = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(decision, Aside):
+            log.error("laid aside", item=item.id, lane=item.lane, attempts=item.attempts, error=text)
+            await self._db.outbox.dead(item.id, text)
+            await note_refusal(self._db, self._scene, item, error)
+            return decision.outcome
+        due = self._scene.clock.now() + timedelta(seconds=decision.seconds)
+        await self._db.outbox.retry(item.id, text, due)
+        if decision.outcome == "error":
+            log.error("delivery failed", item=item.id, lane=item.lane, exc_info=error)
+        else:
+            log.info("delivery waits", item=item.id, outcome=decision.outcome, error=text)
+        return decision.outcome
+
+
+def _labels(item: OutboxItem) -> tuple[str, str]:
+    match item.outgoing.body:
+        case SendText(to=to) | SendCard(to=to):
+            target = f"{to.account.platform}:{to.account.app}"
+        case Effect(name=name):
+            target = name
+        case RefreshCard():
+            target = "card"
+    return target, type(item.outgoing.body).__name__

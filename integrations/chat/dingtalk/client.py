@@ -1,0 +1,196 @@
+"""Both API generations over one HTTP session: token, pace, breaker, retries (dingtalk.md §1)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import orjson
+import stamina
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+
+from domain.clock import Clock
+from integrations.chat.dingtalk.answers import ApiError, Kind, read_new, read_old
+from integrations.chat.dingtalk.pace import Pace
+from integrations.chat.dingtalk.payload import Json, text_of, whole_of
+from integrations.chat.dingtalk.settings import DingTalkSettings
+from integrations.chat.dingtalk.token import TokenSource
+from integrations.chat.dingtalk.usage import Usage
+
+TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the header's name
+THROTTLED_TRIES = 5
+BUSY_TRIES = 3
+BREAKER_FAILURES = 5
+BREAKER_SECONDS = 15.0
+BREAKING = frozenset({Kind.UNREACHABLE, Kind.LOST, Kind.BUSY})
+SUBSCRIPTIONS = (
+    {"type": "EVENT", "topic": "*"},
+    {"type": "CALLBACK", "topic": "/v1.0/im/bot/messages/get"},
+    {"type": "CALLBACK", "topic": "/v1.0/card/instances/callback"},
+)
+
+Read = Callable[[int, bytes], Json]
+
+
+@dataclass(frozen=True)
+class StreamTicket:
+    """Where to connect, once, within 90 s."""
+
+    endpoint: str
+    ticket: str
+
+
+@dataclass(frozen=True)
+class _Request:
+    """`repeatable`: doing it twice is doing it once, so a lost answer may be asked for again."""
+
+    method: str
+    url: str
+    endpoint: str
+    body: Json
+    read: Read
+    repeatable: bool = False
+    header_token: bool = False
+    query_token: bool = False
+
+
+class Client:
+    """One app's way to the platform. Raises ApiError; never lets a secret into its text."""
+
+    def __init__(
+        self, app: str, settings: DingTalkSettings, session: aiohttp.ClientSession, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.usage = Usage(clock)
+        self._session = session
+        self._pace = Pace(app)
+        self._breakers = AsyncCircuitBreakerFactory(
+            default_threshold=BREAKER_FAILURES,
+            default_ttl=BREAKER_SECONDS,
+            exclude=[(ApiError, lambda error: error.kind not in BREAKING)],
+        )
+        self.tokens = TokenSource(self._fetch_token, clock)
+
+    async def api(self, method: str, path: str, body: Json, *, repeatable: bool = False) -> Json:
+        """A call of the new API."""
+        url = self.settings.api_base + path
+        return await self._call(_Request(method, url, path, body, read_new, repeatable, header_token=True))
+
+    async def old(self, method: str, path: str, body: Json, *, repeatable: bool = False) -> Json:
+        """A call of the old API, with the token in its query."""
+        url = self.settings.oapi_base + path
+        return await self._call(_Request(method, url, path, body, read_old, repeatable, query_token=True))
+
+    async def reply(self, session_webhook: str, body: Json) -> Json:
+        """Post to a sessionWebhook; the caller has checked that the address is the platform's."""
+        return await self._call(_Request("POST", session_webhook, "/robot/sendBySession", body, read_old))
+
+    async def open_stream(self) -> StreamTicket:
+        """Ask for a Stream connection. Without retries: the stream client has a patience of its own."""
+        path = "/v1.0/gateway/connections/open"
+        body: Json = {
+            "clientId": self.settings.client_id,
+            "clientSecret": self.settings.client_secret,
+            "subscriptions": list(SUBSCRIPTIONS),
+            "ua": "qianshao",
+        }
+        found = await self._send(_Request("POST", self.settings.api_base + path, path, body, read_new), "")
+        endpoint, ticket = text_of(found.get("endpoint")), text_of(found.get("ticket"))
+        if not endpoint.startswith(("wss://", "ws://")) or not ticket:
+            raise ApiError(Kind.REFUSED, "", "connections/open answered without endpoint and ticket")
+        if self.settings.api_base.startswith("https://") and not endpoint.startswith("wss://"):
+            raise ApiError(Kind.REFUSED, "", "connections/open named an unencrypted endpoint")
+        return StreamTicket(endpoint, ticket)
+
+    async def _fetch_token(self) -> tuple[str, float]:
+        path = "/v1.0/oauth2/accessToken"
+        body: Json = {"appKey": self.settings.client_id, "appSecret": self.settings.client_secret}
+        request = _Request("POST", self.settings.api_base + path, path, body, read_new, repeatable=True)
+        found = await self._patiently(request, lambda: self._guarded(request, ""))
+        token = text_of(found.get("accessToken"))
+        if not token:
+            raise ApiError(Kind.BUSY, "", "the token answer holds no token")
+        return token, float(whole_of(found.get("expireIn")) or 7200)
+
+    async def _call(self, request: _Request) -> Json:
+        return await self._patiently(request, lambda: self._authorised(request))
+
+    async def _patiently(self, request: _Request, once: Callable[[], Awaitable[Json]]) -> Json:
+        """Throttled: up to 5 tries a second apart. Busy, or repeatable and lost: up to 3. Else no retry."""
+        tries = 0
+
+        def patience(error: Exception) -> bool | float:
+            nonlocal tries
+            tries += 1
+            kind = error.kind if isinstance(error, ApiError) else None
+            if kind is Kind.THROTTLED:
+                return 1.0 + random.uniform(0, 0.3)
+            again = kind in {Kind.BUSY, Kind.UNREACHABLE} or (kind is Kind.LOST and request.repeatable)
+            return 0.3 * 2**tries * random.uniform(0.8, 1.2) if again and tries < BUSY_TRIES else False
+
+        async for attempt in stamina.retry_context(on=patience, attempts=THROTTLED_TRIES, timeout=None):
+            with attempt:
+                return await once()
+        raise AssertionError("stamina ended without an outcome")
+
+    async def _authorised(self, request: _Request) -> Json:
+        """A refused token is dropped, fetched once, and the call repeated once."""
+        if not (request.header_token or request.query_token):
+            return await self._guarded(request, "")
+        token = await self.tokens.get()
+        try:
+            return await self._guarded(request, token)
+        except ApiError as error:
+            if error.kind is not Kind.TOKEN:
+                raise
+        self.tokens.drop(token)
+        return await self._guarded(request, await self.tokens.get())
+
+    async def _guarded(self, request: _Request, token: str) -> Json:
+        await self._pace.wait(request.endpoint)
+        breaker = await self._breakers.get_breaker(request.endpoint)
+        try:
+            async with breaker:
+                return await self._send(request, token)
+        except OpenedState:
+            message = f"{request.endpoint} failed {BREAKER_FAILURES} times in a row; waiting"
+            raise ApiError(Kind.BLOCKED, "circuit_open", message, BREAKER_SECONDS) from None
+
+    async def _send(self, request: _Request, token: str) -> Json:
+        """One exchange. Exceptions of the HTTP client carry addresses, so only their names go on."""
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if request.header_token:
+            headers[TOKEN_HEADER] = token
+        query: Mapping[str, str] = {"access_token": token} if request.query_token else {}
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout_seconds)
+        try:
+            async with self._session.request(
+                request.method,
+                request.url,
+                params=query,
+                data=orjson.dumps(request.body) if request.method != "GET" else None,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                status, raw = response.status, await response.read()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise ApiError(Kind.UNREACHABLE, type(error).__name__, f"cannot reach {request.endpoint}") from None
+        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            raise ApiError(Kind.LOST, type(error).__name__, f"no answer from {request.endpoint}") from None
+        return self._read(request, status, raw)
+
+    def _read(self, request: _Request, status: int, raw: bytes) -> Json:
+        """Calls refused for their rate are not counted by the platform (§1.4)."""
+        try:
+            found = request.read(status, raw)
+        except ApiError as error:
+            if error.kind not in {Kind.THROTTLED, Kind.MINUTE}:
+                self.usage.count_call(request.endpoint)
+            raise
+        self.usage.count_call(request.endpoint)
+        return found

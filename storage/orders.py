@@ -1,0 +1,140 @@
+"""Reading orders by every key people paste, and replacing one under its revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, RowMapping
+
+from domain.order import Order, OrderKey
+from domain.ports import Conflict
+from domain.refund import BuyerHistory
+from storage import buyer_history, order_rows, receivers
+from storage.engines import Engines
+from storage.pending import Pending
+from storage.secrets import DataKeys
+from storage.tables import order_refs
+from storage.tables import orders as table
+
+_MAX_MATCHES = 200
+
+
+class SqlOrders:
+    """`domain.ports.Orders` on SQL."""
+
+    def __init__(self, engines: Engines, keys: DataKeys, pending: Pending) -> None:
+        self._engines = engines
+        self._keys = keys
+        self._pending = pending
+
+    async def get(self, order_id: int) -> Order | None:
+        return await self._one(table.c.id == order_id)
+
+    async def by_key(self, key: OrderKey) -> Order | None:
+        t = table.c
+        return await self._one(
+            sa.and_(t.shop_code == key.shop_code, t.platform_order_id == key.platform_order_id)
+        )
+
+    async def by_number(self, number: str, *, limit: int = 10) -> Sequence[Order]:
+        number = number.strip()
+        whole = sa.select(table.c.id).where(table.c.platform_order_id == number)
+        return await self._many(table.c.id.in_(whole.union(_referring(order_rows.SUB, number))), limit)
+
+    async def by_waybill(self, number: str, *, limit: int = 10) -> Sequence[Order]:
+        plain = order_rows.plain_waybill(number)
+        return await self._many(table.c.id.in_(_referring(order_rows.WAYBILL, plain)), limit)
+
+    async def by_phone(self, phone: str, *, limit: int = 10) -> Sequence[Order]:
+        digest = self._keys.phone_digest(phone)
+        return [] if digest is None else await self._many(table.c.phone_digest == digest, limit)
+
+    async def by_phone_tail(self, tail: str, *, limit: int = 10) -> Sequence[Order]:
+        return await self._many(table.c.phone_tail == tail.strip(), limit)
+
+    async def by_receiver_name(self, name: str, *, limit: int = 10) -> Sequence[Order]:
+        digest = self._keys.name_digest(name)
+        return [] if digest is None else await self._many(table.c.name_digest == digest, limit)
+
+    async def buyer_history(self, shop_code: str, buyer_id: str, since: datetime) -> BuyerHistory:
+        if not buyer_id:
+            return BuyerHistory(0, 0, {"buyer": "unknown"})
+        return await self._engines.read(
+            partial(buyer_history.read, shop_code=shop_code, buyer_id=buyer_id, since=since)
+        )
+
+    def save(self, order: Order) -> None:
+        self._pending.orders[order.key] = order
+
+    async def _one(self, condition: sa.ColumnElement[bool]) -> Order | None:
+        rows = await self._engines.read(_fetch(sa.select(table).where(condition).limit(1)))
+        return order_rows.from_row(rows[0], self._keys) if rows else None
+
+    async def _many(self, condition: sa.ColumnElement[bool], limit: int) -> list[Order]:
+        """Newest first."""
+        t = table.c
+        statement = (
+            sa.select(table)
+            .where(condition)
+            .order_by(t.created_at.desc(), t.id.desc())
+            .limit(min(limit, _MAX_MATCHES))
+        )
+        rows = await self._engines.read(_fetch(statement))
+        return [order_rows.from_row(row, self._keys) for row in rows]
+
+
+def write_order(connection: Connection, order: Order, keys: DataKeys) -> int:
+    """Insert (id 0) or replace under the revision; the order's id. Conflict when somebody was first."""
+    row = order_rows.to_row(order, keys)
+    if order.id == 0:
+        inserted = connection.execute(sa.insert(table).values(revision=1, **row).returning(table.c.id))
+        order_id = int(inserted.scalar_one())
+        write_refs(connection, [(order_id, ref) for ref in order_rows.refs(order)])
+        return order_id
+    t = table.c
+    current = sa.and_(t.id == order.id, t.revision == order.revision)
+    kept = [t[column] for column in receivers.KEPT]
+    old = connection.execute(sa.select(*kept).where(current)).mappings().first()
+    if old is None:
+        raise Conflict(f"order {order.key} is no longer at revision {order.revision}")
+    receivers.keep_clear(row, old)
+    changed = connection.execute(sa.update(table).where(current).values(revision=order.revision + 1, **row))
+    if changed.rowcount != 1:
+        raise Conflict(f"order {order.key} is no longer at revision {order.revision}")
+    replace_refs(connection, {order.id: order_rows.refs(order)})
+    return order.id
+
+
+def write_refs(connection: Connection, found: Sequence[tuple[int, tuple[str, str]]]) -> None:
+    if found:
+        connection.execute(
+            sa.insert(order_refs),
+            [{"order_id": order_id, "kind": kind, "value": value} for order_id, (kind, value) in found],
+        )
+
+
+def replace_refs(connection: Connection, wanted: dict[int, set[tuple[str, str]]]) -> None:
+    """Make the further numbers of these orders exactly these, touching only what differs."""
+    t = order_refs.c
+    rows = connection.execute(sa.select(t.order_id, t.kind, t.value).where(t.order_id.in_(list(wanted))))
+    present: dict[int, set[tuple[str, str]]] = {order_id: set() for order_id in wanted}
+    for order_id, kind, value in rows:
+        present[order_id].add((kind, value))
+    for order_id, refs in wanted.items():
+        for kind, value in present[order_id] - refs:
+            gone = sa.and_(t.order_id == order_id, t.kind == kind, t.value == value)
+            connection.execute(sa.delete(order_refs).where(gone))
+    fresh = [(order_id, ref) for order_id, refs in wanted.items() for ref in refs - present[order_id]]
+    write_refs(connection, fresh)
+
+
+def _referring(kind: str, value: str) -> sa.Select[Any]:
+    return sa.select(order_refs.c.order_id).where(order_refs.c.value == value, order_refs.c.kind == kind)
+
+
+def _fetch(statement: sa.Select[Any]) -> Callable[[Connection], Sequence[RowMapping]]:
+    return lambda connection: connection.execute(statement).mappings().all()

@@ -1,0 +1,88 @@
+"""Adding rows to the outbox inside the transaction that caused them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.chat import SubjectRef
+from domain.outbox import Outgoing, RefreshCard
+from storage.instants import to_micros
+from storage.items import READY
+from storage.outgoing_codec import encode_body
+from storage.sent_cards import live_cards
+from storage.tables import outbox as table
+
+
+def store(connection: Connection, outgoing: Outgoing, now: int) -> bool:
+    """Add a row; one whose key was ever there before is left out, silently: that is what the key is for.
+
+    Without a key the row gets the next free `<trace_id>.<n>`: a trace may commit several times, and what a
+    later commit says must not be taken for a repeat of what an earlier one said.
+    """
+    if outgoing.key:
+        return _insert(connection, outgoing, outgoing.key, now)
+    t = table.c
+    used = int(
+        connection.execute(
+            sa.select(sa.func.count()).select_from(table).where(t.trace_id == outgoing.trace_id)
+        ).scalar_one()
+    )
+    return _first_free(connection, outgoing, (f"{outgoing.trace_id}.{n}" for n in count(used + 1)), now)
+
+
+def refresh_cards(connection: Connection, subject: SubjectRef, trace_id: str, now: int) -> int:
+    """A RefreshCard row for each live card of the subject; how many were added.
+
+    A card with a refresh still to be delivered needs no second one: it is drawn when it is delivered. The
+    row is locked while we look, so it cannot be handed out, and draw the state of before, until we commit.
+    """
+    added = 0
+    for card_id, _ in live_cards(connection, subject):
+        refresh = Outgoing("", RefreshCard(card_id), trace_id)
+        t = table.c
+        waiting = (
+            sa.select(t.id)
+            .where(t.lane == refresh.lane, t.due.is_not(None), t.state == READY)
+            .limit(1)
+            .with_for_update()
+        )
+        if connection.execute(waiting).first() is not None:
+            continue
+        base = f"refresh.{card_id}.{trace_id}"
+        added += _first_free(connection, refresh, _numbered(base), now)
+    return added
+
+
+def _numbered(base: str) -> Iterable[str]:
+    yield base
+    for n in count(2):
+        yield f"{base}.{n}"
+
+
+def _first_free(connection: Connection, outgoing: Outgoing, keys: Iterable[str], now: int) -> bool:
+    return any(_insert(connection, outgoing, key, now) for key in keys)
+
+
+def _insert(connection: Connection, outgoing: Outgoing, key: str, now: int) -> bool:
+    values: dict[str, Any] = {
+        "key": key,
+        "lane": outgoing.lane,
+        "priority": int(outgoing.priority),
+        "body": encode_body(outgoing.body),
+        "trace_id": outgoing.trace_id,
+        "state": READY,
+        "due": now if outgoing.due is None else to_micros(outgoing.due),
+        "created_at": now,
+    }
+    # The two dialects' insert() are different classes with the same method.
+    if connection.dialect.name == "postgresql":
+        statement: sa.Insert = postgresql.insert(table).on_conflict_do_nothing(index_elements=["key"])
+    else:
+        statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=["key"])
+    return connection.execute(statement.values(values)).rowcount == 1

@@ -1,0 +1,39 @@
+"""What a unit of work holds back until it commits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain.audit import AuditEntry
+from domain.chat import SentCard, SubjectRef
+from domain.order import Order, OrderKey
+from domain.outbox import Outgoing
+from domain.refund import Refund
+
+
+@dataclass
+class Pending:
+    """The same thing saved twice is written once, as it was saved last. An Outgoing with an empty key is
+    numbered at commit. `inbox` maps item id to (outcome, detail), `outbox` item id to the result."""
+
+    orders: dict[OrderKey, Order] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    cards: dict[str, SentCard] = field(default_factory=dict)
+    audits: list[AuditEntry] = field(default_factory=list)
+    outgoing: list[Outgoing] = field(default_factory=list)
+    touched: dict[SubjectRef, None] = field(default_factory=dict)
+    inbox: dict[int, tuple[str, str]] = field(default_factory=dict)
+    outbox: dict[int, Mapping[str, object]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.orders
+            or self.refunds
+            or self.cards
+            or self.audits
+            or self.outgoing
+            or self.touched
+            or self.inbox
+            or self.outbox
+        )
