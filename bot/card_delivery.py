@@ -83,7 +83,7 @@ class CardDelivery:
         card = await self.render(uow, sent.subject, sent.params, account, item.outgoing.trace_id)
         if card is None:
             return await self._nothing(item, "nothing to show")
-        if digest(card) == sent.shown:
+        if digest(card) == sent.shown and not body.force:
             return await self._nothing(item, "shows it already")
         door = self.door_of(account)
         if not door.can_update(sent, final=bool(card.final)):
@@ -103,7 +103,7 @@ class CardDelivery:
 
     async def _cannot(self, item: OutboxItem, sent: SentCard, card: Card) -> str:
         """A step between waits for the final state; a final state is told in words, once."""
-        if not card.final:
+        if not card.final or digest(card) == sent.shown:
             await self.db.outbox.done(item.id, {"note": "kept for the final state"})
             return "kept"
         uow = self.db.unit_of_work(item.outgoing.trace_id)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import perf_counter
+from typing import assert_never
 
 from bot.breakers import Breakers
 from bot.card_delivery import CardDelivery, Renderer
@@ -92,7 +93,7 @@ class Deliverer:
                 outcome = "storage"
                 log.error("storage failed around a delivery", item=item.id, error=str(error))
                 await self._settle(item, TimeoutError(str(error)))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever failed decides what comes next
                 outcome = await self._settle(item, error)
             finally:
                 target, kind = _labels(item)
@@ -160,4 +161,6 @@ def _labels(item: OutboxItem) -> tuple[str, str]:
             target = name
         case RefreshCard():
             target = "card"
+        case other:
+            assert_never(other)
     return target, type(item.outgoing.body).__name__

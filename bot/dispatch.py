@@ -97,7 +97,7 @@ class Dispatcher:
         """The sender. A payload that a door fails on gets a lane of its own and fails there."""
         try:
             parsed = self._parse(item)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a door's bug must not stop the loop; logged, the item retried
             log.exception("a door could not read its own payload", item=item.id, trace=item.trace_id)
             parsed = None
         return str(parsed.inbound.account) if parsed else f"item:{item.id}"
@@ -117,7 +117,7 @@ class Dispatcher:
                     outcome = await self._decide(parsed)
             except StorageUnavailable:
                 raise
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a handler's bug costs its own item; logged, retried
                 log.exception("handler failed", item=item.id, attempt=item.attempts, kind=item.kind)
                 await self._again(item, inbound, error)
             finally:
@@ -142,9 +142,11 @@ class Dispatcher:
         staff = self._scene.directory.by_account(inbound.account)
         if staff is not None:
             context = Context(inbound, staff, uow, self._scene, self._routes)
-            if isinstance(inbound, Tap):
-                context.card = await _tapped(uow, parsed.door, inbound, item.trace_id)
+            known = await _tapped(uow, inbound) if isinstance(inbound, Tap) else None
+            if known is not None and isinstance(inbound, Tap):
+                context.card = replace(known, handle=parsed.door.note_tap(known, inbound))
             await self._entry.handle(context)
+            _keep_card(context, known)
             outcome = context.handled_by or UNHANDLED
         elif isinstance(inbound, Unhandled):
             outcome = UNHANDLED
@@ -187,19 +189,24 @@ class Dispatcher:
         await uow.commit()
 
 
-async def _tapped(uow: UnitOfWork, door: ChatDoor, tap: Tap, trace_id: str) -> SentCard | None:
-    """The card behind a tap, with the tap's code noted; the card is always looked at again after a tap."""
+async def _tapped(uow: UnitOfWork, tap: Tap) -> SentCard | None:
+    """The card behind a tap, if it is one this door sent."""
     card = await uow.cards.get(tap.card_id) if tap.card_id else None
-    if card is None or (card.recipient.account.platform, card.recipient.account.app) != (
-        tap.account.platform,
-        tap.account.app,
-    ):
+    if card is None:
         return None
-    noted = replace(card, handle=door.note_tap(card, tap))
-    if noted.handle != card.handle:
-        uow.cards.save(noted)
-    uow.send(RefreshCard(card.card_id), key=f"{trace_id}.tapped")
-    return noted
+    here, there = card.recipient.account, tap.account
+    return card if (here.platform, here.app) == (there.platform, there.app) else None
+
+
+def _keep_card(context: Context, known: SentCard | None) -> None:
+    """Save the tapped card once, with the tap's code and what the handler changed, and draw it again."""
+    card = context.card
+    if card is None:
+        return
+    if card != known:
+        context.uow.cards.save(card)
+    if context.redraw:
+        context.uow.send(RefreshCard(card.card_id, force=True), key=f"{context.uow.trace_id}.tapped")
 
 
 def _here(inbound: Inbound) -> Recipient:

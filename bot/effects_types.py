@@ -9,7 +9,7 @@ from cards.scene import Scene
 from domain.clock import Clock
 from domain.outbox import Effect
 from domain.policy import Policies
-from domain.ports import ShopConnector
+from domain.ports import ShopConnector, UnitOfWork
 from storage.unit_of_work import SqlUnitOfWork
 
 
@@ -44,6 +44,11 @@ class EffectContext:
     @property
     def policies(self) -> Policies:
         return self.scene.policies
+
+    def finish(self, uow: UnitOfWork, result: Mapping[str, object]) -> None:
+        """Mark this effect done in the commit of `uow`, which `unit_of_work` made."""
+        assert isinstance(uow, SqlUnitOfWork)
+        uow.finish_outbox(self.item_id, result)
 
 
 EffectHandler = Callable[[EffectContext, Effect, int], Awaitable[None]]

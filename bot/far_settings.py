@@ -8,7 +8,7 @@ from typing import Any
 
 from bot import places
 from bot.missing import Missing, where_to_get
-from bot.schema import fields_of, read, required_of
+from bot.schema import check, fields_of, read, required_of
 from bot.settings_errors import Path, dotted, unknown_choice, unknown_key
 from bot.settings_file import Document
 
@@ -39,13 +39,29 @@ class ShopCommon:
 
 @dataclass(frozen=True)
 class ShopSettings:
-    """One shop. `values` is None for a shop without a connector yet: its orders come by `import`."""
+    """One shop. `values` is None while something is missing: until then its orders come by `import`."""
 
     code: str
     common: ShopCommon
     values: Any
     missing: tuple[Missing, ...] = ()
     untouched: bool = False
+
+    @property
+    def platform(self) -> str:
+        return self.common.platform
+
+    @property
+    def name(self) -> str:
+        return self.common.name or self.code
+
+    @property
+    def region(self) -> str:
+        return self.common.region
+
+    @property
+    def warehouse(self) -> str:
+        return self.common.warehouse
 
 
 def read_doors(document: Document) -> tuple[DoorSettings, ...]:
@@ -105,7 +121,7 @@ def _far(
     if public_url and "public_url" in fields_of(kind):
         filled.setdefault("public_url", public_url)
     faults = len(document.problems)
-    values = read(document, kind, filled, path)
+    arguments = check(document, kind, filled, path)
     needed = required_of(kind)
     empty = [
         name
@@ -120,9 +136,15 @@ def _far(
         )
         for name in empty
     )
-    usable = not missing and len(document.problems) == faults
     own = [name for name in needed if not name.endswith("_base")]  # base addresses ship filled in
-    return values if usable else None, missing, bool(own) and all(name in empty for name in own)
+    untouched = bool(own) and all(name in empty for name in own)
+    if missing or len(document.problems) > faults:
+        return None, missing, untouched
+    try:
+        return kind(**arguments), missing, untouched
+    except ValueError as error:  # the package's own checks
+        document.fault(path, str(error))
+        return None, missing, untouched
 
 
 def _mapping(document: Document, path: Path, data: Any = None) -> Mapping[str, Any]:

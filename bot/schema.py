@@ -58,14 +58,18 @@ def required_of(kind: type[Any]) -> tuple[str, ...]:
 def read(
     document: Document, kind: type[T], data: Any, path: Path, *, skip: frozenset[str] = frozenset()
 ) -> T:
-    """`data` as a `kind`; faults are added to the document and the default value stands in for them.
+    """`data` as a `kind`, all of whose fields have defaults; faults are added to the document, and the
+    default stands in for what is wrong."""
+    return kind(**check(document, kind, data, path, skip=skip))
 
-    Every field of `kind` without a default must be in `data`: ask for `required_of` before.
-    """
+
+def check(
+    document: Document, kind: type[Any], data: Any, path: Path, *, skip: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """What is right in `data`, as arguments for `kind`; what is wrong is added to the document's faults."""
     model = _model(cast("Hashable", kind), skip)
-    good: Mapping[str, Any] = data if isinstance(data, dict) else {}
     try:
-        return _build(kind, model.model_validate(data))
+        return _arguments(kind, model.model_validate(data))
     except ValidationError as error:
         faults = error.errors()
     for fault in faults:
@@ -75,8 +79,9 @@ def read(
         else:
             document.fault(here, explain(fault, here))
     bad = {fault["loc"][0] for fault in faults if fault["loc"]}
+    good: Mapping[str, Any] = data if isinstance(data, dict) else {}
     kept = {key: value for key, value in good.items() if key not in bad}
-    return _build(kind, model.model_validate(kept))
+    return _arguments(kind, model.model_validate(kept))
 
 
 def _valid_keys(kind: type[Any], loc: tuple[Any, ...], skip: frozenset[str]) -> list[str]:
@@ -109,13 +114,13 @@ def _checked(hint: Any) -> Any:
     return hint
 
 
-def _build(kind: type[T], model: BaseModel) -> T:
+def _arguments(kind: type[Any], model: BaseModel) -> dict[str, Any]:
     """Only what was written is passed on, so defaults stay where they are declared."""
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for name in model.model_fields_set:
         value = getattr(model, name)
-        values[name] = _build(hints[name], value) if isinstance(value, BaseModel) else value
-    for name in required_of(kind):
-        values.setdefault(name, None)
-    return kind(**values)
+        values[name] = (
+            hints[name](**_arguments(hints[name], value)) if isinstance(value, BaseModel) else value
+        )
+    return values

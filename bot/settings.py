@@ -95,8 +95,17 @@ _SECTIONS: Mapping[str, type[Any]] = {
 _TOP = (*_SECTIONS, "chat", "shops", "staff", "policies")
 
 
-def load_settings(file: FilePath, environ: Mapping[str, str] | None = None) -> Settings:
-    return settings_of(read_document(file, environ))
+def find_file(file: FilePath | None) -> FilePath:
+    """What `--config` names; without it `config.yaml` here, else the one beside the code."""
+    if file is not None:
+        return file
+    here = FilePath("config.yaml")
+    return here if here.exists() else FilePath(__file__).parent.parent / "config.yaml"
+
+
+def load(file: FilePath | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings file; raises SettingsError."""
+    return settings_of(read_document(find_file(file), environ))
 
 
 def settings_from_text(

@@ -91,11 +91,16 @@ class UnitOfWork(Protocol):
     transaction is open while a handler thinks, so a slow handler blocks nobody.
     """
 
-    trace_id: str
-    orders: Orders
-    refunds: Refunds
-    cards: SentCards
-    traces: Traces
+    @property
+    def trace_id(self) -> str: ...
+    @property
+    def orders(self) -> Orders: ...
+    @property
+    def refunds(self) -> Refunds: ...
+    @property
+    def cards(self) -> SentCards: ...
+    @property
+    def traces(self) -> Traces: ...
 
     def audit(self, entry: AuditEntry) -> None: ...
 

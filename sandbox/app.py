@@ -50,7 +50,7 @@ def assemble(
         app.add_routes(_under(f"/{platform.name}", platform.routes()))
     if shops is not None:
         app.add_routes(_under("/shops", shops.routes()))
-    app.add_routes(web.RouteDef(r.method, r.path, guarded(r.handler), r.kwargs) for r in console)  # type: ignore[arg-type]
+    app.add_routes(web.RouteDef(r.method, r.path, guarded(r.handler), r.kwargs) for r in console)
 
     async def stop_listeners(_app: web.Application) -> None:
         world.close_listeners()

@@ -70,13 +70,13 @@ class Control:
     async def credentials(self, _request: web.Request) -> web.Response:
         shops = self._shops.credentials() if self._shops else {}
         platforms = {name: platform.credentials() for name, platform in self._platforms.items()}
-        return web.json_response({**platforms, "shops": shops, "people": self._people()})
+        return wishes.reply({**platforms, "shops": shops, "people": self._people()})
 
     def _people(self) -> list[dict[str, str]]:
         return [vars(person) for person in self._world.people]
 
     async def people(self, _request: web.Request) -> web.Response:
-        return web.json_response({"people": self._people()})
+        return wishes.reply({"people": self._people()})
 
     async def add_person(self, request: web.Request) -> web.Response:
         body = await wishes.wish(request)
@@ -86,15 +86,15 @@ class Control:
             if person.wecom.casefold() == known.wecom.casefold() or person.dingtalk == known.dingtalk:
                 raise Refusal(f"wecom/dingtalk: this account is {known.name}'s already", 409)
         self._world.add_person(person)
-        return web.json_response(vars(person))
+        return wishes.reply(vars(person))
 
     async def new_app(self, request: web.Request) -> web.Response:
         body = await wishes.wish(request)
         name = wishes.text(body, "platform")
         if name in self._platforms:
-            return web.json_response(self._platforms[name].new_app(body))
+            return wishes.reply(self._platforms[name].new_app(body))
         if self._shops is not None and name in self._shops.credentials():
-            return web.json_response(self._shops.new_app(body))
+            return wishes.reply(self._shops.new_app(body))
         known = [*self._platforms, *(self._shops.credentials() if self._shops else ())]
         raise Refusal(f"platform: no {name!r}; expected one of {', '.join(known)}")
 
@@ -105,7 +105,7 @@ class Control:
         change = getattr(platform, "configure", None)
         if change is None:
             raise Refusal(f"platform: {platform.name!r} has no app settings to change", 409)
-        return web.json_response(await change(request.match_info["app"], body))
+        return wishes.reply(await change(request.match_info["app"], body))
 
     async def say(self, request: web.Request) -> web.Response:
         """Text and attachments, or `event` (enter_agent, click with `key`)."""
@@ -117,11 +117,11 @@ class Control:
             if happen is None:
                 raise Refusal(f"event: {platform.name!r} has no such events")
             key = wishes.text(body, "key", default="")
-            return web.json_response(await happen(user, wishes.text(body, "event"), key, app))
+            return wishes.reply(await happen(user, wishes.text(body, "event"), key, app))
         attachments = wishes.rows(body, "attachments")
         said = wishes.text(body, "text", default="" if attachments else None)
         chat = wishes.text(body, "chat", default="")
-        return web.json_response(await platform.say(user, said, chat=chat, app=app, attachments=attachments))
+        return wishes.reply(await platform.say(user, said, chat=chat, app=app, attachments=attachments))
 
     async def tap(self, request: web.Request) -> web.Response:
         body = await wishes.wish(request)
@@ -133,7 +133,7 @@ class Control:
             extra["forge"] = True
         user, message_id = wishes.text(body, "user"), wishes.text(body, "message_id")
         action, inputs = wishes.text(body, "action"), wishes.table(body, "inputs")
-        return web.json_response(await platform.tap(user, message_id, action, inputs, **extra))
+        return wishes.reply(await platform.tap(user, message_id, action, inputs, **extra))
 
     async def messages(self, request: web.Request) -> web.Response:
         """Messages in the order of their last change; dropped ones only with `dropped=1`."""
@@ -147,13 +147,13 @@ class Control:
         found = [m for p in platforms for m in p.messages(user=user, chat=chat, after=after)]
         app, dropped = query.get("app", ""), query.get("dropped") == "1"
         found = [m for m in found if (dropped or not m.get("dropped")) and (not app or m["app"] == app)]
-        return web.json_response({"messages": sorted(found, key=lambda m: m["seq"])})
+        return wishes.reply({"messages": sorted(found, key=lambda m: m["seq"])})
 
     async def chats(self, request: web.Request) -> web.Response:
         """Groups that a person sees."""
         platform = self._platform(request.query.get("platform", ""))
         listing = getattr(platform, "groups", None)
-        return web.json_response({"chats": listing(request.query.get("user", "")) if listing else []})
+        return wishes.reply({"chats": listing(request.query.get("user", "")) if listing else []})
 
     async def effects(self, _request: web.Request) -> web.Response:
         """Irreversible effects, and how many messages each chat platform accepted."""
@@ -162,7 +162,7 @@ class Control:
             for name, platform in self._platforms.items()
             if hasattr(platform, "counters")
         }
-        return web.json_response({"effects": [vars(e) for e in self._world.effects], "counters": counters})
+        return wishes.reply({"effects": [vars(e) for e in self._world.effects], "counters": counters})
 
     async def orders(self, request: web.Request) -> web.Response:
         body = await wishes.wish(request)
@@ -170,10 +170,10 @@ class Control:
             raise Refusal("orders: this sandbox has no shop", 409)
         created = self._shops.create_orders(body)
         self._world.publish({"event": "order"})
-        return web.json_response(created)
+        return wishes.reply(created)
 
     async def shop_panel(self, _request: web.Request) -> web.Response:
-        return web.json_response({"orders": self._shops.listing() if self._shops else []})
+        return wishes.reply({"orders": self._shops.listing() if self._shops else []})
 
     async def exchanges(self, request: web.Request) -> web.Response:
         query = request.query
@@ -184,7 +184,7 @@ class Control:
             for e in self._world.exchanges
             if e.id > after and message_id in ("", e.message_id) and system in ("", e.system)
         ]
-        return web.json_response({"exchanges": found})
+        return wishes.reply({"exchanges": found})
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: one `data:` line of JSON for each change."""

@@ -36,7 +36,7 @@ class Knobs:
         return [web.route(method, path, guarded(handler)) for method, path, handler in table]
 
     async def list_faults(self, _request: web.Request) -> web.Response:
-        return web.json_response({"faults": self._world.faults.listing(), "known": self._world.known_faults})
+        return wishes.reply({"faults": self._world.faults.listing(), "known": self._world.known_faults})
 
     def _system(self, name: str) -> str:
         systems = self._systems()
@@ -75,7 +75,7 @@ class Knobs:
         known = self._world.known_switches
         names = [*known, *(name for name in self._world.switches if name not in known)]
         listing = [self._described(name) for name in names]
-        return web.json_response({"switches": listing})
+        return wishes.reply({"switches": listing})
 
     def _described(self, name: str) -> dict[str, Any]:
         default, meaning = self._world.known_switches.get(name, ("", ""))
@@ -97,14 +97,20 @@ class Knobs:
         self._world.publish({"event": "switch", "names": list(values)})
         return await self.list_switches(request)
 
-    def _switch_value(self, name: str, value: Any) -> str | None:
-        if name not in self._world.known_switches:
+    def _check_switch(self, name: str) -> None:
+        """A system that described its switches has no others; one that did not may have any."""
+        system = name.partition(".")[0]
+        described = {known.partition(".")[0] for known in self._world.known_switches}
+        if name not in self._world.known_switches and (system in described or system not in self._systems()):
             raise Refusal(f"name: no switch {name!r}; GET /sandbox/switches lists them", 404)
+
+    def _switch_value(self, name: str, value: Any) -> str | None:
+        self._check_switch(name)
         if value is None:
             return None
         if isinstance(value, bool):
             return "on" if value else "off"
-        default = self._world.known_switches[name][0]
+        default = self._world.known_switches.get(name, ("", ""))[0]
         if default == "on" and value not in ("on", "off"):
             raise Refusal(f"{name}: expected on or off, got {value!r}")
         pattern = rf"{NUMBER}(-{NUMBER})?" if "-" in default else NUMBER
@@ -114,7 +120,7 @@ class Knobs:
 
     async def read_clock(self, _request: web.Request) -> web.Response:
         clock = self._world.clock
-        return web.json_response({"now": clock.now().isoformat(), "frozen": clock.frozen})
+        return wishes.reply({"now": clock.now().isoformat(), "frozen": clock.frozen})
 
     async def move_clock(self, request: web.Request) -> web.Response:
         """`{now, frozen?}` jumps, `{advance}` moves on by seconds, `{reset: true}` goes back to real time."""

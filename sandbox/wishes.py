@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,11 @@ from sandbox.world import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Wish = dict[str, Any]
+
+
+def reply(document: Any, status: int = 200) -> web.Response:
+    """JSON that a person can read as it is."""
+    return web.json_response(document, status=status, dumps=partial(json.dumps, ensure_ascii=False))
 
 
 def is_loopback(host: str) -> bool:
@@ -36,15 +42,15 @@ def guarded(handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         if not _is_local(request):
             text = "the sandbox's control API answers this machine only"
-            return web.json_response({"error": text}, status=403)
+            return reply({"error": text}, status=403)
         try:
             return await handler(request)
         except Refusal as refusal:
-            return web.json_response({"error": str(refusal), **refusal.details}, status=refusal.status)
+            return reply({"error": str(refusal), **refusal.details}, status=refusal.status)
         except LookupError as error:
-            return web.json_response({"error": str(error.args[0] if error.args else error)}, status=404)
+            return reply({"error": str(error.args[0] if error.args else error)}, status=404)
         except ValueError as error:
-            return web.json_response({"error": str(error)}, status=400)
+            return reply({"error": str(error)}, status=400)
 
     return handle
 
@@ -64,6 +70,10 @@ async def wish(request: web.Request) -> Wish:
         body = json.loads(await request.read() or b"{}")
     except ValueError as error:
         raise Refusal(f"body: expected a JSON object, got something else ({error})") from error
+    try:
+        json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Refusal("body: holds half a character (a lone \\ud800…\\udfff escape)") from error
     if not isinstance(body, dict):
         raise Refusal(f"body: expected a JSON object, got {type(body).__name__}")
     return body

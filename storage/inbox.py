@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -25,9 +25,7 @@ class Inbox(RowQueue):
         super().__init__(engines, clock, table, _nothing_lost)
         self.log = log
 
-    async def put(
-        self, platform: str, app: str, kind: str, key: str, payload: bytes, trace_id: str
-    ) -> bool:
+    async def put(self, platform: str, app: str, kind: str, key: str, payload: bytes, trace_id: str) -> bool:
         """Store durably; True when stored, False for a repeat of (platform, app, key). Only after either may
         the platform get its acknowledgement; StorageUnavailable means it must not."""
         row = InboxRow(platform, app, _storable(key), _storable(kind), payload, trace_id, self._now())
@@ -67,7 +65,7 @@ class Inbox(RowQueue):
             if count < _PURGE_STEP:
                 return total
 
-    async def _move(self, item_id: int, values: dict[str, object]) -> bool:
+    async def _move(self, item_id: int, values: Mapping[str, object]) -> bool:
         return await self._engines.write(lambda c: move(c, table, item_id, (RUNNING,), values))
 
 
@@ -78,9 +76,7 @@ def done_values(now: int, outcome: str, detail: str) -> dict[str, object]:
 def _claim(connection: Connection, *, now: int, limit: int, lease_seconds: float) -> list[InboxItem]:
     t = table.c
     due = (
-        sa.select(
-            t.id, t.platform, t.app, t.kind, t.key, t.payload, t.trace_id, t.received_at, t.attempts
-        )
+        sa.select(t.id, t.platform, t.app, t.kind, t.key, t.payload, t.trace_id, t.received_at, t.attempts)
         .where(t.due <= now)
         .order_by(t.due, t.id)
         .limit(limit)

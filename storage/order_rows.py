@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import RowMapping
 
 from domain.money import Money
 from domain.order import (
@@ -65,7 +66,7 @@ def to_row(order: Order, keys: DataKeys) -> dict[str, Any]:
     return row
 
 
-def from_row(row: Mapping[str, Any], keys: DataKeys) -> Order:
+def from_row(row: RowMapping, keys: DataKeys) -> Order:
     key = OrderKey(row["shop_code"], row["platform_order_id"])
     currency = row["currency"]
     buyer_remark, seller_remark, raw = _open_private(row["private_cipher"], keys, str(key))

@@ -134,7 +134,7 @@ def _claim(
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
         heads += "FOR UPDATE OF o SKIP LOCKED"
-    statement = sa.text(heads).bindparams(sa.bindparam("busy", expanding=True))
+    statement = sa.text(heads).bindparams(sa.bindparam("busy", type_=sa.Text, expanding=True))
     rows = connection.execute(statement, {"now": now, "limit": limit, "busy": busy}).all()
     if not rows:
         return []

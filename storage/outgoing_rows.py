@@ -43,7 +43,7 @@ def refresh_cards(connection: Connection, subject: SubjectRef, trace_id: str, no
     row is locked while we look, so it cannot be handed out, and draw the state of before, until we commit.
     """
     added = 0
-    for card_id, _ in live_cards(connection, subject):
+    for card_id in live_cards(connection, subject):
         refresh = Outgoing("", RefreshCard(card_id), trace_id)
         t = table.c
         waiting = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from domain.audit import AuditEntry
 from domain.chat import SentCard, SubjectRef
@@ -27,13 +27,8 @@ class Pending:
     outbox: dict[int, Mapping[str, object]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(
-            self.orders
-            or self.refunds
-            or self.cards
-            or self.audits
-            or self.outgoing
-            or self.touched
-            or self.inbox
-            or self.outbox
-        )
+        return any(getattr(self, part.name) for part in fields(self))
+
+    def clear(self) -> None:
+        for part in fields(self):
+            getattr(self, part.name).clear()

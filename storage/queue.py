@@ -8,7 +8,7 @@ row that kills its worker cannot do so for ever unseen.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -97,7 +97,9 @@ class RowQueue:
         return counts
 
 
-def take(connection: Connection, table: sa.Table, ids: Collection[int], now: int, lease_seconds: float) -> None:
+def take(
+    connection: Connection, table: sa.Table, ids: Collection[int], now: int, lease_seconds: float
+) -> None:
     """Mark rows as running until the lease ends, one more try counted."""
     t = table.c
     connection.execute(
@@ -110,7 +112,7 @@ def take(connection: Connection, table: sa.Table, ids: Collection[int], now: int
 
 
 def move(
-    connection: Connection, table: sa.Table, item_id: int, states: Collection[str], values: dict[str, Any]
+    connection: Connection, table: sa.Table, item_id: int, states: Collection[str], values: Mapping[str, Any]
 ) -> bool:
     """Change one row if it is still in one of `states`; whether it was."""
     t = table.c

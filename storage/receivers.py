@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from domain.masks import mask_address, mask_name, mask_phone
 from domain.order import Receiver
 from storage.secrets import DataKeys, plain_phone
@@ -47,7 +49,7 @@ def to_columns(receiver: Receiver, keys: DataKeys, place: str) -> dict[str, Any]
     }
 
 
-def from_columns(row: Mapping[str, Any], keys: DataKeys, place: str) -> Receiver:
+def from_columns(row: RowMapping, keys: DataKeys, place: str) -> Receiver:
     return Receiver(
         name=keys.open(row["name_cipher"], f"name|{place}"),
         phone=keys.open(row["phone_cipher"], f"phone|{place}"),
@@ -63,7 +65,7 @@ def from_columns(row: Mapping[str, Any], keys: DataKeys, place: str) -> Receiver
     )
 
 
-def keep_clear(new: dict[str, Any], old: Mapping[str, Any]) -> None:
+def keep_clear(new: dict[str, Any], old: RowMapping) -> None:
     """Carry the clear data of the stored row into a newer row that lacks it (both as columns)."""
     if new["phone_tail"] and old["phone_tail"] and new["phone_tail"] != old["phone_tail"]:
         return  # another number: another person, perhaps; what we knew is no longer true

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from domain.money import Money
 from domain.order import MoneyState, OrderKey, RefundProcess
@@ -92,7 +92,7 @@ def _to_row(refund: Refund) -> dict[str, Any]:
     }
 
 
-def _from_row(row: Mapping[str, Any]) -> Refund:
+def _from_row(row: RowMapping) -> Refund:
     return Refund(
         number=row["number"],
         order_id=row["order_id"],

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from domain.chat import Account, Recipient, SentCard, SubjectRef
 from domain.ports import Conflict
@@ -45,15 +44,15 @@ def write_card(connection: Connection, card: SentCard, now: int) -> None:
         raise Conflict(f"card {card.card_id} is no longer at revision {card.revision}")
 
 
-def live_cards(connection: Connection, subject: SubjectRef) -> list[tuple[str, str]]:
-    """(card id, trace id) of every card that still shows this subject."""
+def live_cards(connection: Connection, subject: SubjectRef) -> list[str]:
+    """The ids of every card that still shows this subject."""
     t = table.c
-    statement = sa.select(t.card_id, t.trace_id).where(
+    statement = sa.select(t.card_id).where(
         t.subject_type == subject.type,
         t.subject_id == subject.id,
         t.state == sa.literal_column("'live'"),  # spelt out, so that the partial index is used
     )
-    return [(row.card_id, row.trace_id) for row in connection.execute(statement.order_by(t.card_id))]
+    return list(connection.execute(statement.order_by(t.card_id)).scalars())
 
 
 def _to_row(card: SentCard, now: int) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def _to_row(card: SentCard, now: int) -> dict[str, Any]:
     }
 
 
-def _from_row(row: Mapping[str, Any]) -> SentCard:
+def _from_row(row: RowMapping) -> SentCard:
     return SentCard(
         card_id=row["card_id"],
         recipient=Recipient(

@@ -57,10 +57,13 @@ def private_values(tenant: Tenant, body: Json, id_type: int) -> dict[str, Values
 
 def to_userid(tenant: Tenant, given: str, id_type: int) -> str:
     """The user id behind a userId (type 1) or unionId (type 2)."""
-    for person in tenant.world.people:
-        if given == (ids.union_id(person.dingtalk) if id_type == 2 else person.dingtalk):
-            return person.dingtalk
-    raise answers.api("param.userIdNotExist")
+    if id_type != 2:
+        found = tenant.person(given)
+    else:
+        found = next((p for p in tenant.world.people if ids.union_id(p.dingtalk) == given), None)
+    if found is None:
+        raise answers.api("param.userIdNotExist")
+    return found.dingtalk
 
 
 def merged(old: Values, new: Values, options: Any, option: str) -> Values:

@@ -64,11 +64,11 @@ class Chat:
         return next(iter([*mentioned, *robots]), self._tenant.app(group.app))
 
     def _attach(self, entry: dict[str, Any]) -> Media:
-        """`{"type": image|file|voice|video, "name", "data": Base64}`."""
+        """`{"type": image|file|voice|video, "name", "content": Base64}`."""
         kind = str(entry.get("type") or "file")
         if kind not in KINDS:
             raise ValueError(f"attachment type {kind!r} is not one of {', '.join(sorted(KINDS))}")
-        data = str(entry.get("data") or "")
+        data = str(entry.get("content") or "")
         base64.b64decode(data, validate=True)
         return media.keep(
             self._tenant, Media(ids.download_code(), kind, str(entry.get("name") or kind), data)

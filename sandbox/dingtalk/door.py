@@ -91,6 +91,8 @@ class Door:
                 call.parsed = _parse(call)
             if endpoint.token:
                 call.caller = self._admit(endpoint, call)
+            elif fault := self._world.faults.take(NAME, "5xx", endpoint.path, named_only=True):
+                raise _broken(endpoint, fault.args.get("status", "500"))
             _check_body(endpoint, call)
             reply = await endpoint.handler(call)
         except Refused as refused:
@@ -98,20 +100,20 @@ class Door:
         ms = (time.perf_counter() - started) * 1000
         self._record(call, reply, ms)
         worked = reply.status < 300 and (endpoint.token or call.message_ids)
-        if worked and self._world.faults.take(NAME, "lost_answer"):
+        if worked and self._world.faults.take(NAME, "lost_answer", endpoint.path):
             _hang_up(request)
         return to_response(reply)
 
     def _admit(self, endpoint: Endpoint, call: Call) -> App:
         app = self._authenticate(endpoint, call)
-        faults = self._world.faults
-        if faults.take(NAME, "permission") or (endpoint.scope and endpoint.scope not in app.scopes):
+        faults, path = self._world.faults, endpoint.path
+        if faults.take(NAME, "permission", path) or (endpoint.scope and endpoint.scope not in app.scopes):
             raise _no_scope(endpoint)
-        if faults.take(NAME, "429") or not self._tenant.quota.within_rate(app.name, endpoint.path):
+        if faults.take(NAME, "429", path) or not self._tenant.quota.within_rate(app.name, endpoint.path):
             raise _too_fast(endpoint)
-        if faults.take(NAME, "quota") or (endpoint.metered and not self._tenant.quota.use("calls")):
+        if faults.take(NAME, "quota", path) or (endpoint.metered and not self._tenant.quota.use("calls")):
             raise _quota_used(endpoint)
-        if fault := faults.take(NAME, "5xx"):
+        if fault := faults.take(NAME, "5xx", path):
             raise _broken(endpoint, fault.args.get("status", "500"))
         return app
 
@@ -120,7 +122,7 @@ class Door:
         if not token:
             raise _token_missing(endpoint)
         app = self._tenant.app_by_token(token)
-        if app is not None and self._world.faults.take(NAME, "token_revoked"):
+        if app is not None and self._world.faults.take(NAME, "token_revoked", endpoint.path):
             app.access_token = ""
             self._tenant.save_app(app)
             app = None

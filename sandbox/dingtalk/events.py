@@ -18,6 +18,7 @@ from sandbox.dingtalk.timers import Timers
 
 FAILED_KIND = "dingtalk.failed_event"
 MAX_FAILED = 200
+RETRIES = ("event_first_retry_seconds", "event_second_retry_seconds")
 SCOPE = "qyapi_base"
 
 
@@ -79,10 +80,9 @@ class Events:
             await self._pusher.event(app, frames.dumps(flat))
         if await self._pusher.event(app, frames.dumps(flat)):
             return
-        waits = figures.names(self._world, "event_retry_seconds")
-        if attempt < len(waits):
+        if attempt < len(RETRIES):
             again = partial(self._push, app, kind, flat, attempt + 1)
-            self._timers.after(float(waits[attempt]), again)
+            self._timers.after(figures.number(self._world, RETRIES[attempt]), again)
             return
         self._keep_failed(app, kind, flat)
 

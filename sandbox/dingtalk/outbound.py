@@ -34,10 +34,10 @@ class Outbound:
         text = frames.dumps(data)
         if app.mode == "http":
             send = partial(self._push_robot, app, message, text, 1)
-            await self._shape(send, send)
+            await self._shape(app.name, send, send)
             return
         delivery = Delivery(app.name, "CALLBACK", frames.ROBOT_TOPIC, text, message.id)
-        await self._shape(partial(self._courier.send, delivery), partial(self._courier.repeat, delivery))
+        await self._frame(delivery)
 
     async def click(self, app: App, card: Card, message: Message, data: Json) -> tuple[bool, Any]:
         """Deliver a tap and wait for the app's answer, 2 s at most: (answered, response)."""
@@ -45,11 +45,10 @@ class Outbound:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if card.callback_type == "HTTP":
             send: Send = partial(self._push_click, app, card, message, text, answer)
-            await self._shape(send, send)
+            await self._shape(app.name, send, send)
         else:
             delivery = Delivery(app.name, "CALLBACK", frames.CARD_TOPIC, text, message.id, answer=answer)
-            repeat = partial(self._courier.repeat, delivery)
-            await self._shape(partial(self._courier.send, delivery), repeat)
+            await self._frame(delivery)
         try:
             result = await asyncio.wait_for(answer, figures.number(self._world, "card_answer_seconds"))
         except TimeoutError:
@@ -59,10 +58,15 @@ class Outbound:
         return True, result if card.callback_type == "HTTP" else result.get("response")
 
     async def event(self, delivery: Delivery) -> None:
-        await self._shape(partial(self._courier.send, delivery), partial(self._courier.repeat, delivery))
+        await self._frame(delivery)
 
-    async def _shape(self, send: Send, repeat: Send) -> None:
+    async def _frame(self, delivery: Delivery) -> None:
+        send, repeat = partial(self._courier.send, delivery), partial(self._courier.repeat, delivery)
+        await self._shape(delivery.app, send, repeat)
+
+    async def _shape(self, app: str, send: Send, repeat: Send) -> None:
         """Deliver now, later, twice, or after the next one."""
+        self._tenant.counters.add(app, "callbacks")
         faults = self._world.faults
         if fault := faults.take(NAME, "late"):
             wait = float(fault.args.get("seconds") or figures.number(self._world, "late_seconds"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -19,7 +20,7 @@ from sandbox.dingtalk.taps import Taps
 from sandbox.dingtalk.tenant import NAME, Tenant
 from sandbox.dingtalk.timers import Timers
 from sandbox.dingtalk.webhooks import Webhooks
-from sandbox.world import World
+from sandbox.world import Refusal, World
 
 OPTIONS = {"name", "mode", "callback_url", "robot_name", "scopes", "visible", "templates"}
 FAULT_POLL_SECONDS = 0.2
@@ -31,6 +32,7 @@ class DingTalk:
     name = NAME
 
     def __init__(self, world: World) -> None:
+        figures.describe(world)
         self.world = world
         self.tenant = Tenant(world)
         self.timers = Timers(world.clock)
@@ -43,6 +45,7 @@ class DingTalk:
         self.taps = Taps(self.tenant, self.outbound, self.chat)
         self._webhooks = Webhooks(self.tenant)
         self._watching = False
+        self._leaving: asyncio.Task[None] | None = None
         self._door = Door(self.tenant)
         self._endpoints = self._all_endpoints()
 
@@ -59,7 +62,15 @@ class DingTalk:
         if not self._watching:
             self._watching = True
             self.timers.after(FAULT_POLL_SECONDS, self._watch_faults)
+        if self._leaving is None:
+            self._leaving = asyncio.get_running_loop().create_task(self._leave_with_the_world())
         return await self.gateway.connect(request)
+
+    async def _leave_with_the_world(self) -> None:
+        """A server that stops waits for open sockets: close them as soon as the world says it ends."""
+        async for event in self.world.listen():
+            if event.get("event") == "closed":
+                await self.gateway.close()
 
     async def _watch_faults(self) -> None:
         """While anything is connected, planted connection faults strike soon."""
@@ -100,21 +111,39 @@ class DingTalk:
 
     def new_app(self, options: dict[str, Any]) -> dict[str, Any]:
         """Options: name, mode (stream or http) with callback_url, robot_name, scopes, visible, templates."""
-        unknown = set(options) - OPTIONS - {"platform"}
-        if unknown:
-            raise ValueError(f"unknown options: {', '.join(sorted(unknown))}")
+        _check(options)
         name = str(options.get("name") or f"app{len(self.tenant.apps) + 1}")
         if name in self.tenant.apps:
-            raise ValueError(f"there is an app named {name!r} already")
+            raise Refusal(f"name: there is an app {name!r} already", 409)
         return self._credentials(self.tenant.add_app(name, options))
+
+    async def configure(self, app: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Save the app's form in the console; in HTTP mode the event address must answer `check_url`.
+
+        `verify: false` saves it unseen, as when the bot is not up yet.
+        """
+        verify = bool(options.get("verify", True))
+        wanted = {name: value for name, value in options.items() if name not in {"verify", "app"}}
+        _check(wanted)
+        target = self.tenant.app(app)
+        before = vars(target).copy()
+        self.tenant.change_app(target, wanted)
+        moved = target.mode == "http" and bool({"callback_url", "mode"} & set(wanted))
+        if verify and moved and not await self.events.check_address(target):
+            vars(target).update(before)
+            self.tenant.save_app(target)
+            raise Refusal(f"callback_url: {wanted.get('callback_url')}/event did not answer check_url")
+        return self._credentials(target)
 
     async def say(
         self, user: str, text: str, *, chat: str = "", app: str = "", attachments: list[dict[str, Any]]
     ) -> dict[str, Any]:
         return await self.chat.say(user, text, chat, app, attachments)
 
-    async def tap(self, user: str, message_id: str, action: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        return await self.taps.tap(user, message_id, action, inputs)
+    async def tap(
+        self, user: str, message_id: str, action: str, inputs: dict[str, Any], *, forge: bool = False
+    ) -> dict[str, Any]:
+        return await self.taps.tap(user, message_id, action, inputs, forge=forge)
 
     async def event(self, user: str, kind: str, key: str = "", app: str = "") -> dict[str, Any]:
         """An event of type `kind`; `key` is its fields as JSON text, to which the person is added."""
@@ -122,17 +151,43 @@ class DingTalk:
         return await self.events.send(self.tenant.app(app), kind, fields)
 
     def messages(self, *, user: str = "", chat: str = "", after: int = 0) -> list[dict[str, Any]]:
+        if user and self.tenant.person(user) is None:
+            raise LookupError(f"no DingTalk user {user!r}")
         return views.listing(self.tenant, user, chat, after)
 
-    async def tick(self) -> None:
+    def groups(self, user: str = "") -> list[dict[str, Any]]:
+        """Groups this person sees, or all."""
+        alive = [
+            g for g in self.tenant.groups.values() if not g.disbanded and (not user or user in g.members)
+        ]
+        return [{"platform": NAME, "chat": g.cid, "name": g.name, "members": g.members} for g in alive]
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """What reached this platform, by app: accepted, updates, callbacks."""
+        return self.tenant.counters.listing()
+
+    async def settle(self) -> None:
         """Run now what the clock has made due, and wait until it is done."""
         await self.gateway.strike(counted=True)
         await self.timers.settle()
 
     async def close(self) -> None:
+        if self._leaving is not None:
+            self._leaving.cancel()
         await self.timers.close()
         await self.gateway.close()
         await self.pusher.close()
+
+
+def _check(options: dict[str, Any]) -> None:
+    unknown = set(options) - OPTIONS - {"platform"}
+    if unknown:
+        raise Refusal(f"{', '.join(sorted(unknown))}: unknown; expected {', '.join(sorted(OPTIONS))}")
+    if options.get("mode", "stream") not in {"stream", "http"}:
+        raise Refusal(f"mode: expected stream or http, got {options['mode']!r}")
+    for name in ("scopes", "visible", "templates"):
+        if not isinstance(options.get(name, []), list):
+            raise Refusal(f"{name}: expected a list")
 
 
 def build(world: World) -> DingTalk:

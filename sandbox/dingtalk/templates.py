@@ -14,6 +14,7 @@ PUBLIC_MARKDOWN = "589420e2-c1e2-46ef-a5ed-b8728e654da9.schema"
 PUBLIC_AI = "382e4302-551d-4880-bf29-a30acfab2e71.schema"
 KINDS = {PUBLIC_BUTTONS: "public_buttons", PUBLIC_MARKDOWN: "markdown", PUBLIC_AI: "ai"}
 
+MAX_NUMBERED = 9
 ADVISED_VALUE_BYTES = 1024
 AI_RUNNING = {"1", "2", "4"}
 OWN_BUTTONS: list[dict[str, Any]] = [
@@ -63,9 +64,23 @@ def _listed(data: dict[str, Any]) -> list[dict[str, Any]] | None:
         found: Any = whole["msgButtons"]
     else:
         found = _json(data.get("buttons"))
-    if not isinstance(found, list):
+    if isinstance(found, list):
+        return [button for button in found if isinstance(button, dict)]
+    return _numbered(data)
+
+
+def _numbered(data: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """An own template may hold each button as `button1_text`, `button1_action` …; empty texts hide it."""
+    numbers = [n for n in range(1, MAX_NUMBERED + 1) if f"button{n}_text" in data]
+    if not numbers:
         return None
-    return [button for button in found if isinstance(button, dict)]
+    pairs = [(str(data[f"button{n}_text"]), str(data.get(f"button{n}_action", ""))) for n in numbers]
+    given = {"chat": str(data["chat"])} if data.get("chat") else {}
+    return [
+        {"text": text, "id": action, "request": True, "params": {"action": action, **given}}
+        for text, action in pairs
+        if text
+    ]
 
 
 def _json(value: Any) -> Any:

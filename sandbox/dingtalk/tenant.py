@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.dingtalk import figures, ids
+from sandbox.dingtalk.counters import Counters
 from sandbox.dingtalk.quota import Quota
 from sandbox.dingtalk.records import App, Card, Group, Message, Session, card_key
 from sandbox.world import Exchange, Person, World
@@ -22,12 +23,15 @@ class Tenant:
         self.world = world
         self.store = world.store
         self.quota = Quota(world)
+        self.counters = Counters(world)
         self.apps: dict[str, App] = {}
         self.groups: dict[str, Group] = {}
         self.messages: dict[str, Message] = {}
         self.cards: dict[str, Card] = {}
         self.sessions: dict[str, Session] = {}
         self.sends: dict[str, list[Message]] = defaultdict(list)  # processQueryKey -> bubbles
+        self._known: tuple[Person, ...] = ()
+        self._people: dict[str, Person] = {}
         self._boxes: dict[str, OrderedDict[str, Message]] = defaultdict(OrderedDict)
         self._memberships: dict[str, set[str]] = defaultdict(set)
         self.corp_id = self._load_corp()
@@ -77,7 +81,10 @@ class Tenant:
     # people and apps
 
     def person(self, userid: str) -> Person | None:
-        return next((p for p in self.world.people if p.dingtalk == userid), None)
+        if self._known is not self.world.people:  # somebody was added
+            self._known = self.world.people
+            self._people = {person.dingtalk: person for person in self._known}
+        return self._people.get(userid)
 
     def add_app(self, name: str, options: dict[str, Any]) -> App:
         """Make an app with credentials of its own and a group that everybody and its robot are in."""
@@ -90,15 +97,16 @@ class Tenant:
             custom_robot_token=ids.hex32() + ids.hex32(),
             custom_robot_secret="SEC" + ids.hex32() + ids.hex32(),
         )
-        for key in ("robot_name", "mode", "callback_url", "scopes", "visible"):
-            if key in options:
-                setattr(app, key, options[key])
-        app.templates = [_template(found) for found in options.get("templates", [])]
+        _change(app, options)
         everyone = [p.dingtalk for p in self.world.people]
         app.group = self.add_group(app, SEED_GROUP, everyone[0], everyone, [name]).cid
         self.apps[name] = app
         self.save_app(app)
         return app
+
+    def change_app(self, app: App, options: dict[str, Any]) -> None:
+        _change(app, options)
+        self.save_app(app)
 
     def save_app(self, app: App) -> None:
         self.store.put("dingtalk.app", app.name, vars(app))
@@ -180,8 +188,7 @@ class Tenant:
         self._index_message(message)
         self._save_message(message)
         if sender == "bot":
-            details = {"chat": chat, "user": user, "type": kind, "text": text[:200]}
-            self.world.record_effect(NAME, "message", message.card or message.id, app=app.name, **details)
+            self.counters.add(app.name, "accepted")
         self._announce(message)
         return message
 
@@ -237,7 +244,9 @@ class Tenant:
 
     def touch_card(self, card: Card, *, shared: bool = False) -> None:
         """Save a card and give its bubbles a new seq; a shared change counts as an update."""
-        card.updates += 1 if shared else 0
+        if shared:
+            card.updates += 1
+            self.counters.add(card.app, "updates")
         self.save_card(card)
         for bubble in card.bubbles:
             message = self.messages[bubble]
@@ -248,3 +257,13 @@ class Tenant:
 def _template(option: Any) -> dict[str, Any]:
     """An own template is given as its id, or as `{"id", "buttons": […]}`."""
     return dict(option) if isinstance(option, dict) else {"id": str(option)}
+
+
+def _change(app: App, options: dict[str, Any]) -> None:
+    for key in ("robot_name", "mode", "scopes", "visible"):
+        if key in options:
+            setattr(app, key, options[key])
+    if "callback_url" in options:
+        app.callback_url = str(options["callback_url"]).rstrip("/")
+    if "templates" in options:
+        app.templates = [_template(found) for found in options["templates"]]

@@ -110,4 +110,5 @@ def _action_card(message: Message) -> dict[str, Any]:
         "state": "live",
         "replace_text": "",
         "warnings": [],
+        "row": bool(message.content.get("row")),
     }

@@ -50,7 +50,7 @@ class Webhooks:
         gone = session is None or session.until_ms <= world.clock.epoch_ms()
         if session is None or gone or world.faults.take(NAME, "session_expired"):
             raise answers.old(300001, "session 不存在")
-        if world.faults.take(NAME, "5xx"):
+        if world.faults.take(NAME, "5xx", call.request.path):
             raise answers.old(-1, "系统繁忙")
         shown = bodies.from_webhook(call.body, len(call.raw.encode()))
         if figures.enabled(world, "count_session_replies") and not self._tenant.quota.use("messages"):
@@ -67,7 +67,7 @@ class Webhooks:
         app = self._robot_of(call.query.get("access_token", ""))
         self._check_sign(call, app)
         self._check_rate(app)
-        if world.faults.take(NAME, "5xx"):
+        if world.faults.take(NAME, "5xx", call.request.path):
             raise answers.old(-1, "系统繁忙")
         shown = bodies.from_webhook(call.body, len(call.raw.encode()))
         if self._repeated(app, call.body.get("msgUuid")):
@@ -103,7 +103,7 @@ class Webhooks:
         full = len(recent) >= figures.whole(world, "custom_robot_per_minute")
         if full:
             self._banned[app.name] = now + figures.number(world, "custom_robot_ban_seconds")
-        if now < self._banned.get(app.name, 0) or world.faults.take(NAME, "429"):
+        if now < self._banned.get(app.name, 0) or world.faults.take(NAME, "429", "/robot/send"):
             raise answers.old(660026, "sending too many messages per minute")
         self._minutes[app.name] = [*recent, now]
 

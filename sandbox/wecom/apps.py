@@ -57,7 +57,7 @@ class Apps:
             self.make({"app": "main"})
 
     def make(self, options: dict[str, Any]) -> App:
-        name = str(options.get("app") or f"app-{letters(6).lower()}")
+        name = str(options.get("app") or options.get("name") or f"app-{letters(6).lower()}")
         if name in self.by_name:
             raise Refusal(f"app: {name!r} exists already; leave it out to get a fresh name", 409)
         app = App(

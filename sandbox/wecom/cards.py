@@ -184,8 +184,8 @@ def _check_question(question: Card, most: int) -> None:
     for option in options:
         _refuse_unless(_is_short(option.get("id"), OPTION_BYTES), 42040)
         _refuse_unless(_is_text(option.get("text")), 42041)
-    ids = {option["id"] for option in options}
-    _refuse_unless(len(ids) == len(options), 42040, "option id conflict")
+    ids = [option["id"] for option in options]
+    _refuse_unless(len(set(ids)) == len(ids), 42040, "option id conflict")
     selected = question.get("selected_id")
     _refuse_unless(not selected or selected in ids, 42040, "selected_id is not an option")
 

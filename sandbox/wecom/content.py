@@ -82,7 +82,7 @@ def _check_url(url: Any) -> str:
 
 
 def _textcard(body: dict[str, Any]) -> Content:
-    title, description = body.get("title"), body.get("description")
+    title, description = str(body.get("title") or ""), str(body.get("description") or "")
     if not title:
         raise WecomError(41016)
     if not description:
@@ -132,7 +132,7 @@ def _miniprogram(body: dict[str, Any]) -> Content:
     if not 4 <= len(str(body.get("title") or "")) <= 12:
         raise WecomError(40058, "invalid miniprogram_notice.title")
     items = body.get("content_item") or []
-    if not isinstance(items, list) or len(items) > 10:
+    if not isinstance(items, list) or len(items) > 10 or not all(isinstance(i, dict) for i in items):
         raise WecomError(40058, "invalid content_item length")
     lines = [f"{i.get('key', '')}: {i.get('value', '')}" for i in items]
     return Content("\n".join([str(body["title"]), *lines]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -115,7 +117,7 @@ def payload(error: WecomError, remote: str) -> dict[str, Any]:
 
 def answer(body: dict[str, Any]) -> web.Response:
     """JSON with HTTP 200; `Error-Code` and `Error-Msg` headers accompany an error."""
-    response = web.json_response(body)
+    response = web.json_response(body, dumps=partial(json.dumps, ensure_ascii=False))
     code = body.get("errcode", 0)
     if code:
         response.headers["Error-Code"] = str(code)

@@ -92,17 +92,18 @@ class Client:
         return {"message_id": copy.id, "delivery": copy.delivery, "reason": reason}
 
     def _say_text(self, member: str, app: App, text: str) -> Copy:
-        return self._speak(member, app, "text", text, [("Content", text)])
+        copy = Copy(id=_message_id(), user=member, app=app.name, sender=member, type="text", text=text)
+        return self._speak(app, copy, [("Content", text)])
 
-    def _speak(self, member: str, app: App, kind: str, shown: str, fields: inbound.Fields) -> Copy:
-        copy = Copy(id=_message_id(), user=member, app=app.name, sender=member, type=kind, text=shown)
+    def _speak(self, app: App, copy: Copy, fields: inbound.Fields) -> Copy:
+        """Show what the member said and send it on its way."""
         copy.delivery = "pending"
-        if kind == "file" and not switches.is_on(self._world, "deliver_files"):
+        if copy.type == "file" and not switches.is_on(self._world, "deliver_files"):
             copy.delivery = "not_delivered"
             return self._timeline.add(copy)
         self._timeline.add(copy)
-        plain = self._common(app, member).message(kind, copy.id, fields)
-        self._postman.post(Delivery(app, member, plain, about=copy))
+        plain = self._common(app, copy.user).message(copy.type, copy.id, fields)
+        self._postman.post(Delivery(app, copy.user, plain, about=copy))
         return copy
 
     def _attach(self, member: str, app: App, item: dict[str, Any]) -> Copy:
@@ -112,9 +113,9 @@ class Client:
         if fields is None:
             raise Refusal(f"attachments.type: {kind!r}; expected image, voice, video, file, location or link")
         shown = str(item.get("name") or item.get("label") or item.get("title") or f"[{kind}]")
-        copy = self._speak(member, app, kind, shown, fields)
+        copy = Copy(id=_message_id(), user=member, app=app.name, sender=member, type=kind, text=shown)
         copy.media_id = media_id
-        return copy
+        return self._speak(app, copy, fields)
 
     def _store(self, kind: str, item: dict[str, Any]) -> str:
         if item.get("media_id"):

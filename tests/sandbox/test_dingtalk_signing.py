@@ -30,7 +30,9 @@ def test_robot_sign(case: Case) -> None:
 @pytest.mark.parametrize("case", named(SIGN["robotCallback"]["checks"]))
 def test_robot_check(case: Case) -> None:
     headers = case["headers"]
-    found = signing.check_robot(case["appSecret"], headers.get("timestamp"), headers.get("sign"), case["nowMs"])
+    found = signing.check_robot(
+        case["appSecret"], headers.get("timestamp"), headers.get("sign"), case["nowMs"]
+    )
     assert found == case["reason"]
 
 
@@ -69,7 +71,9 @@ def test_envelope_opens(case: Case) -> None:
     assert plain == case["expectPlaintext"]
 
 
-@pytest.mark.parametrize("case", named([c for c in CRYPTO["good"] if "random16" in c and c["name"] != "pad16-peer"]))
+@pytest.mark.parametrize(
+    "case", named([c for c in CRYPTO["good"] if "random16" in c and c["name"] != "pad16-peer"])
+)
 def test_envelope_seals_the_same_bytes(case: Case) -> None:
     raw = case["random16"]
     random16 = bytes.fromhex(raw) if len(raw) == 32 else raw.encode()

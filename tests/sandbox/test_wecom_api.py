@@ -119,7 +119,8 @@ async def test_long_text_is_cut_by_bytes_then_refused(rig: Rig) -> None:
     ],
 )
 async def test_message_types(rig: Rig, kind: str, body: dict[str, Any], code: int) -> None:
-    answer = await rig.send(msgtype=kind, **{kind: body})
+    more: dict[str, Any] = {"msgtype": kind, kind: body}
+    answer = await rig.send(**more)
     assert answer["errcode"] == code, answer
 
 
@@ -131,6 +132,21 @@ async def test_body_that_is_not_strict_json(rig: Rig) -> None:
         answer = await response.json()
     assert (answer["errcode"], answer["errmsg"]) == (0, "Warning: wrong json format. ok")
     assert rig.seen()[0]["text"] == "a\nb"
+
+
+@pytest.mark.parametrize(
+    ("escaped", "shown"), [(r"\ud83d\ude00", "😀"), (r"a\ud83db", "a�b"), (r"\ude00", "�"), (r"\u8ba2", "订")]
+)
+async def test_escapes_and_half_characters(rig: Rig, escaped: str, shown: str) -> None:
+    await rig.get_token()
+    raw = f'{{"touser":"{LIN}","msgtype":"text","agentid":{rig.agent_id},"text":{{"content":"{escaped}"}}}}'
+    url = f"{rig.base}/wecom/cgi-bin/message/send?access_token={rig.token}"
+    async with rig.session.post(url, data=raw.encode()) as response:
+        assert (await response.json())["errcode"] == 0
+    assert rig.seen()[0]["text"] == shown
+    rig.world.switches["wecom.refuse_unicode_escapes"] = "on"
+    async with rig.session.post(url, data=raw.encode()) as response:
+        assert (await response.json())["errcode"] == 40033
 
 
 async def test_over_thirty_a_minute_vanish_without_an_error(rig: Rig) -> None:

@@ -6,8 +6,10 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sandbox.wecom import card_view, cards
+from sandbox.wecom import card_view, cards, content
 from sandbox.wecom.errors import WecomError
 from tests.sandbox.wecom_rig import approval
 
@@ -158,3 +160,55 @@ def test_replace_text_ends_a_card_and_a_notice_is_final() -> None:
     assert (over["state"], over["replace_text"]) == ("final", "已批准")
     assert over["select"][0]["disabled"] is True
     assert card_view.render(notice())["state"] == "final"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 9) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+WHOLE = [
+    approval(),
+    notice(jump_list=[JUMP], action_menu={"action_list": [{"text": "a", "key": "k"}]}, task_id="t"),
+]
+WHOLE += [news(vertical_content_list=[{"title": "t"}], quote_area={"type": 0}), vote(), multiple()]
+
+
+def _places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The way to every value inside, from the root."""
+    steps = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [place for key, value in steps for place in [(*path, key), *_places(value, (*path, key))]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_spoilt_card_is_refused_or_shown_never_a_crash(data: st.DataObject) -> None:
+    card = deepcopy(data.draw(st.sampled_from(WHOLE)))
+    *way, last = data.draw(st.sampled_from(_places(card)))
+    node: Any = card
+    for step in way:
+        node = node[step]
+    node[last] = data.draw(JSON)
+    try:
+        cards.check(card)
+    except WecomError:
+        return
+    assert card_view.render(card)["kind"] == card["card_type"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(content.KNOWN),
+    st.dictionaries(
+        st.sampled_from(
+            ["content", "media_id", "title", "description", "url", "articles", "appid", "content_item"]
+        ),
+        JSON,
+    ),
+)
+def test_a_spoilt_message_is_refused_or_read_never_a_crash(kind: str, body: dict[str, Any]) -> None:
+    try:
+        seen = content.read(kind, {kind: body}, lambda media_id: media_id)
+    except WecomError:
+        return
+    assert isinstance(seen.text, str)

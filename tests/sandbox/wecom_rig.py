@@ -63,6 +63,7 @@ class Rig:
     base: str  # …/sandbox
     bot_url: str
     token: str = ""
+    extra: list[web.AppRunner] = field(default_factory=list)  # other listeners, stopped at the end
 
     @property
     def world(self) -> World:
@@ -167,4 +168,8 @@ async def wecom_rig(path: Path | None = None, *, connect: bool = True) -> AsyncI
         rig = Rig(sandbox, wecom, bot, session, world.base, str(ear.make_url("/cb")))
         if connect:
             await wecom.configure("main", {"callback_url": rig.bot_url, "verify": False})
-        yield rig
+        try:
+            yield rig
+        finally:
+            for runner in rig.extra:
+                await runner.cleanup()

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     QUOTA = "quota"  # the month is used up
     SCOPE = "scope"  # a permission is missing
     ADDRESS = "address"  # our address is not on the allow-list
-    TOKEN = "token"  # the access token is no longer good
+    TOKEN = "token"  # noqa: S105 - a kind of failure: the access token is no longer good
     CREDENTIALS = "credentials"  # Client ID or Client Secret is wrong
     BUSY = "busy"  # try again; nothing was done
     UNREACHABLE = "unreachable"  # no connection; nothing was sent

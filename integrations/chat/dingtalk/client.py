@@ -71,7 +71,7 @@ class Client:
         self._breakers = AsyncCircuitBreakerFactory(
             default_threshold=BREAKER_FAILURES,
             default_ttl=BREAKER_SECONDS,
-            exclude=[(ApiError, lambda error: error.kind not in BREAKING)],
+            exclude=[(ApiError, lambda error: error.kind not in BREAKING), asyncio.CancelledError],
         )
         self.tokens = TokenSource(self._fetch_token, clock)
 
@@ -179,8 +179,10 @@ class Client:
             ) as response:
                 status, raw = response.status, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise ApiError(Kind.UNREACHABLE, type(error).__name__, f"cannot reach {request.endpoint}") from None
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+            raise ApiError(
+                Kind.UNREACHABLE, type(error).__name__, f"cannot reach {request.endpoint}"
+            ) from None
+        except (TimeoutError, aiohttp.ClientError) as error:
             raise ApiError(Kind.LOST, type(error).__name__, f"no answer from {request.endpoint}") from None
         return self._read(request, status, raw)
 

@@ -99,7 +99,9 @@ def spoken(found: Json) -> str:
             return text_of(object_of(found.get("text")).get("content")).strip()
         case "richText":
             parts = content.get("richText")
-            texts = [text_of(object_of(part).get("text")) for part in parts] if isinstance(parts, list) else []
+            texts = (
+                [text_of(object_of(part).get("text")) for part in parts] if isinstance(parts, list) else []
+            )
             return "".join(texts).strip()
         case "audio":
             return text_of(content.get("recognition")).strip()

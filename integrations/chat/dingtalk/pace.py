@@ -21,5 +21,7 @@ class Pace:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def wait(self, endpoint: str) -> None:
-        while not await self._limiter.hit(self._item, self._app, endpoint):
+        while True:
+            if await self._limiter.hit(self._item, self._app, endpoint):
+                return
             await asyncio.sleep(STEP_SECONDS)

@@ -27,7 +27,14 @@ class DingTalkSettings:
 
     def __post_init__(self) -> None:
         """Pasted ids come with spaces (dingtalk.md §10 row 5), base addresses with a last slash."""
-        for name in ("client_id", "client_secret", "robot_code", "card_template_id", "token", "encoding_aes_key"):
+        for name in (
+            "client_id",
+            "client_secret",
+            "robot_code",
+            "card_template_id",
+            "token",
+            "encoding_aes_key",
+        ):
             object.__setattr__(self, name, getattr(self, name).strip())
         for name in ("api_base", "oapi_base"):
             object.__setattr__(self, name, getattr(self, name).strip().rstrip("/"))

@@ -28,11 +28,9 @@ def _problem(expected: str, timestamp: str, given: str, now_ms: int) -> str:
         return "missing signature"
     if not (timestamp.isascii() and timestamp.isdigit()) or len(timestamp) > 16:
         return "bad timestamp"
-    if not hmac.compare_digest(expected.encode(), given.encode()):
-        return "wrong signature"
     if abs(now_ms - int(timestamp)) > WINDOW_MS:
         return "stale timestamp"
-    return ""
+    return "" if hmac.compare_digest(expected.encode(), given.encode()) else "wrong signature"
 
 
 def robot_problem(secret: str, timestamp: str, sign: str, now_ms: int) -> str:

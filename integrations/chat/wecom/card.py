@@ -16,7 +16,7 @@ TEXT_CHARS = 160  # of sub_title_text that a phone shows
 STYLES = {Style.PRIMARY: 1, Style.NORMAL: 2, Style.DANGER: 3}
 MENU_TITLE = "更多"
 OPEN_TEXT = "查看详情"
-DONE_KEY = "done"  # of the dead button a final card shows
+DONE_TEXT, DONE_KEY = "已处理", "done"
 PAGES = {"order": "orders", "refund": "refunds"}
 
 
@@ -48,7 +48,9 @@ def render_update(card: Card, card_id: str, public_url: str) -> TemplateCard:
     """For replacing a sent card, form B of §4.7. A final card has its outcome in place of the buttons."""
     if not card.final:
         return render_card(card, card_id, public_url)
-    dead = [{"text": card.final, "style": 4, "key": DONE_KEY}]
+    dead = [
+        {"text": DONE_TEXT, "style": 4, "key": DONE_KEY}
+    ]  # a button card needs one; replace_text hides it
     rest = {"button_list": dead, "replace_text": card.final, "task_id": card_id}
     return {"card_type": "button_interaction", **_body(card, with_final=False), **_menu(card.menu), **rest}
 

@@ -14,20 +14,20 @@ TAPS = frozenset({"template_card_event", "template_card_menu_event"})
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-def read_inbound(app: str, payload: bytes, key: str) -> Inbound:
-    """`app` is the settings' name of the app, `key` the message key of the inbox."""
+def read_inbound(app: str, kind: str, payload: bytes, key: str) -> Inbound:
+    """`app` is the settings' name of the app, `key` the message key, `kind` as `callback.kind_of` told it."""
     try:
         document = read_inner(payload)
-    except XmlRefused as refused:
-        return Unhandled(key, Account(PLATFORM, app, ""), _LONG_AGO, kind=refused.reason)
+    except XmlRefused:
+        return Unhandled(key, Account(PLATFORM, app, ""), _LONG_AGO, kind=kind)
     account = Account(PLATFORM, app, _text(document, "FromUserName"))
     at = _moment(_text(document, "CreateTime"))
-    kind = _text(document, "MsgType")
-    if kind == "event":
+    msg_type = _text(document, "MsgType")
+    if msg_type == "event":
         return _event(document, key, account, at)
-    if kind == "text":
+    if msg_type == "text":
         return Message(key, account, at, text=_text(document, "Content").strip())
-    return Unhandled(key, account, at, kind=kind or "unknown")
+    return Unhandled(key, account, at, kind=msg_type or kind)
 
 
 def _event(document: Document, key: str, account: Account, at: datetime) -> Inbound:

@@ -45,7 +45,7 @@ class SendLimits:
     def __init__(self, app: str, *, daily: int = 0, uri: str = MEMORY) -> None:
         self._app = app
         self._limiter = MovingWindowRateLimiter(open_storage(uri))
-                self._daily = RateLimitItemPerDay(daily) if daily else None
+        self._daily = RateLimitItemPerDay(daily) if daily else None
 
     async def take_member(self, user_id: str, messages: int = 1) -> None:
         """Raises Retry without counting anything when these messages would be over a limit."""

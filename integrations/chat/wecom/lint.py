@@ -33,7 +33,6 @@ DISPLAY = {
     "select_list[].option_list[].text": 16,
     "checkbox.option_list[].text": 17,
     "submit_button.text": 10,
-    "replace_text": 10,
 }
 
 Part = Mapping[str, Any]

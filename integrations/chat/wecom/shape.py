@@ -33,6 +33,7 @@ _SHAPE = re.compile(
     re.ASCII,
 )
 _LEAVES = re.compile(rf"<([A-Za-z_]\w*+)>(?:<!\[CDATA\[({_QUOTED})\]\]>|({_PLAIN}))</\1>", re.ASCII)
+_ROOT = len("<xml>")
 _NESTED = frozenset({"SelectedItems", "SelectedItem", "QuestionKey", "OptionIds", "OptionId"})
 
 
@@ -43,10 +44,10 @@ def read_shape(text: str) -> Document | None:
         return None
     selection = match[2]
     if selection is None:
-        leaves = _LEAVES.findall(text)
+        leaves = _LEAVES.findall(text, _ROOT)
     else:
         start, end = match.span(2)
-        leaves = _LEAVES.findall(text, 0, start) + _LEAVES.findall(text, end)
+        leaves = _LEAVES.findall(text, _ROOT, start) + _LEAVES.findall(text, end)
     document: Document = {name: quoted or plain for name, quoted, plain in leaves}
     if len(document) != len(leaves) or len(leaves) > MAX_LEAVES or not _NESTED.isdisjoint(document):
         return None

@@ -48,7 +48,7 @@ function parsed(text) {
 }
 
 /** Lists come bare or wrapped in an object: `[…]` or `{"people": […]}`. */
-function listOf(doc, key) {
+export function listOf(doc, key) {
   if (Array.isArray(doc)) return doc;
   const list = doc?.[key] ?? doc?.items;
   return Array.isArray(list) ? list : [];
@@ -57,13 +57,15 @@ function listOf(doc, key) {
 export const people = async () => listOf(await call("GET", "people"), "people");
 export const credentials = () => call("GET", "credentials");
 export const messages = async (query) => listOf(await call("GET", "messages", { query }), "messages");
+export const chats = async (query) => listOf(await call("GET", "chats", { query }), "chats");
 export const say = (body) => call("POST", "say", { body });
 export const tap = (body) => call("POST", "tap", { body });
 export const exchanges = async (query) => listOf(await call("GET", "exchanges", { query }), "exchanges");
 export const effects = async () => listOf(await call("GET", "effects"), "effects");
 export const orders = async () => listOf(await call("GET", "shops"), "orders");
 export const order = (body) => call("POST", "orders", { body });
-export const faults = async () => listOf(await call("GET", "faults"), "faults");
+export const buyer = (platform, wish) => call("POST", `shops/${encodeURIComponent(platform)}/buyer`, { body: wish });
+export const faults = () => call("GET", "faults");
 export const plant = (body) => call("POST", "faults", { body });
 export const clearFaults = (system) => call("DELETE", "faults", { query: { system } });
 export const clock = () => call("GET", "clock");
@@ -75,7 +77,7 @@ export const turn = (body) => call("POST", "switches", { body });
 export function listen({ onEvent, onOpen, onLost }) {
   const source = new EventSource(new URL("events", BASE));
   const take = (event) => onEvent(event.data ? JSON.parse(event.data) : { event: event.type });
-  for (const name of ["message", "effect", "order", "fault", "clock", "switch", "exchange"]) {
+  for (const name of ["message", "effect", "order", "shop", "fault", "clock", "switch", "warning"]) {
     source.addEventListener(name, take);
   }
   source.addEventListener("open", onOpen);

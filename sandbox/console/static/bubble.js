@@ -6,11 +6,17 @@ import { button, el, ownImage, webAddress, withLamps } from "./dom.js";
 import { DIALECTS, inline, renderMarkdown } from "./markdown.js";
 import { dayAndTime, hourMinute } from "./times.js";
 
+const REASONS = {
+  failed: "机器人没有应答",
+  undelivered: "机器人没有连上",
+  unaddressed: "群里要 @前哨 它才听得到",
+  not_delivered: "机器人收不到这里的消息",
+};
 const TEXT = { lists: false, images: false, hardBreaks: true };
 
 /**
- * `view` is the conversation as one person sees it: `{platform, user, group, nameOf(id), onTap(message, …),
- * onSay(text), onRaw(message)}`; `gap` puts a time line above.
+ * `view` is the conversation as one person sees it: `{platform, user, group, nameOf(id), onRaw(message),
+ * onTap(message, action, inputs)}`; `gap` puts a time line above.
  */
 export function drawMessage(message, view, gap) {
   const side = message.from === "bot" ? "bot" : message.from === view.user ? "me" : "other";
@@ -21,7 +27,7 @@ export function drawMessage(message, view, gap) {
     gap ? el("div.when", {}, dayAndTime(message.at)) : null,
     el("span.avatar", { "aria-hidden": "true" }, side === "bot" ? "哨" : name.slice(0, 1)),
     el(
-      "div.stack",
+      `div.stack${message.card ? ".wide" : ""}`,
       {},
       view.group && side !== "me" ? el("span.who", {}, name) : null,
       content(message, view),
@@ -35,12 +41,13 @@ const classes = (message, side) => `msg ${side}${message.dropped ? " dropped" : 
 function content(message, view) {
   if (message.card) {
     const draw = view.platform === "wecom" ? drawWecom : drawDingtalk;
-    return draw(cardOf(message), (action, inputs, item) => view.onTap(message, action, inputs, item));
+    return draw(cardOf(message), (action, inputs) => view.onTap(message, action, inputs));
   }
   if (message.type === "image") return el("div.bubble.media", {}, image(message));
   if (message.type === "file") return el("div.bubble.media", {}, file(message));
   if (message.type === "markdown") {
-    return el("div.bubble", {}, renderMarkdown(message.text, DIALECTS[view.platform], view.onSay));
+    const onSay = (_text, url) => view.onTap(message, url, {});
+    return el("div.bubble", {}, renderMarkdown(message.text, DIALECTS[view.platform], onSay));
   }
   const links = view.platform === "wecom" && message.from === "bot";
   return el("div.bubble.plain", {}, links ? anchored(message.text) : String(message.text ?? ""));
@@ -57,11 +64,12 @@ function anchored(text) {
 
 function image(message) {
   const own = ownImage(message.url);
-  return own ? el("img", { src: own, alt: message.text || "图片" }) : `[图片] ${message.text || message.media_id || ""}`;
+  const name = message.file_name || message.text || "图片";
+  return own ? el("img", { src: own, alt: name }) : `[图片] ${name}`;
 }
 
 function file(message) {
-  const name = message.text || message.media_id || "文件";
+  const name = message.file_name || message.text || message.media_id || "文件";
   const href = webAddress(message.url) || ownImage(message.url);
   return el("span", {}, "文件 ", href ? el("a", { href, target: "_blank", rel: "noopener" }, name) : name);
 }
@@ -80,8 +88,7 @@ function meta(message, view) {
 
 /** A message of a person which the bot's server did not take. */
 function undelivered(message) {
-  if (message.delivery === "pending") return el("span", {}, "送达中…");
-  const reasons = { failed: "机器人没有应答", not_delivered: "机器人收不到这里的消息" };
-  const why = typeof message.undelivered === "string" ? message.undelivered : reasons[message.delivery];
+  if (message.delivery === "pending" || message.delivery === "sent") return el("span", {}, "送达中…");
+  const why = typeof message.undelivered === "string" ? message.undelivered : REASONS[message.delivery];
   return message.undelivered || why ? el("span.bad", {}, `未送达${why ? `：${why}` : ""}`) : null;
 }

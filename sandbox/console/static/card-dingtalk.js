@@ -11,8 +11,8 @@ const STYLES = {
 };
 
 /**
- * Draws the card; `onTap(action, inputs, item)` runs when a button is tapped. A dtmd link in the text comes
- * as `onTap("", {}, { text, url })` with the link's address.
+ * Draws the card; `onTap(action, inputs, item)` runs when a button is tapped. In the text of an ActionCard a
+ * dtmd link is alive too and comes with its address as the action; in a card's Markdown it is dead (§5.3).
  */
 export function drawDingtalk(card, onTap = () => undefined) {
   const plain = card.kind === "actioncard";
@@ -20,7 +20,7 @@ export function drawDingtalk(card, onTap = () => undefined) {
     "data-kind": card.kind, "data-state": card.state ?? "live",
   });
   const tap = tapper(node, onTap);
-  const say = (text) => tap({ text, url: `dtmd://dingtalkclient/sendMessage?content=${encodeURIComponent(text)}` });
+  const say = plain ? (text, url) => tap({ text, url, action: url }) : null;
   const parts = [
     card.source ? el("p.dt-source", {}, card.source) : null,
     card.title ? el("h3.card-title", {}, withLamps(card.title)) : null,
@@ -41,12 +41,14 @@ function buttons(card, tap) {
   const submit = typeof card.submit === "string" ? { text: card.submit, action: "submit" } : card.submit;
   const items = [...(card.buttons ?? []), ...(card.menu ?? []), ...(submit ? [{ style: "blue", ...submit }] : [])];
   if (!items.length) return null;
-  return el(`div.dt-buttons.of-${Math.min(items.length, 3)}${card.row ? ".row" : ""}`, {}, items.map((item) => push(item, tap)));
+  const row = card.row ? ".row" : "";
+  return el(`div.dt-buttons.of-${Math.min(items.length, 3)}${row}`, {}, items.map((item) => push(item, tap)));
 }
 
 function push(item, tap) {
   const spec = `.dt-button.dt-${STYLES[item.style] ?? "gray"}`;
-  const href = item.action ? "" : webAddress(item.url);
-  if (href && !item.disabled) return el(`a${spec}`, { href, target: "_blank", rel: "noopener noreferrer" }, item.text);
+  const href = webAddress(item.url);
+  const leads = { href, target: "_blank", rel: "noopener noreferrer" };
+  if (href && !item.disabled) return el(`a${spec}`, leads, item.text);
   return button(spec, item.text, () => tap(item), { disabled: item.disabled });
 }

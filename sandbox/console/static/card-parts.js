@@ -46,15 +46,15 @@ export function readInputs(card) {
 }
 
 /**
- * Makes `tap(item)` for a card: hands `onTap(action, inputs, item)` what was tapped and keeps every button
- * of the card quiet until the tap is answered, as the clients do.
+ * Makes `tap(item)` for a card: hands `onTap(action, inputs, item)` what was tapped (by its text where it
+ * has no action of its own) and keeps every button of the card quiet until the tap is answered.
  */
 export function tapper(card, onTap) {
   return async (item) => {
     if (card.getAttribute("aria-busy") === "true") return;
     card.setAttribute("aria-busy", "true");
     try {
-      await onTap(item.action ?? "", readInputs(card), item);
+      await onTap(item.action || item.text || "", readInputs(card), item);
     } finally {
       card.removeAttribute("aria-busy");
     }

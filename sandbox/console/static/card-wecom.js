@@ -97,9 +97,10 @@ function actions(card, tap) {
   const items = [...(card.buttons ?? []), ...(submit ? [{ style: 1, ...submit }] : [])];
   const jumps = items.filter((item) => look(item) === "link");
   const pushes = items.filter((item) => look(item) !== "link");
+  const grid = `div.wc-buttons.of-${Math.min(pushes.length, 3)}`;
   return [
     jumps.length ? el("div.wc-jumps", {}, jumps.map((item) => jump(item))) : null,
-    pushes.length ? el(`div.wc-buttons.of-${Math.min(pushes.length, 3)}`, {}, pushes.map((item) => push(item, tap))) : null,
+    pushes.length ? el(grid, {}, pushes.map((item) => push(item, tap))) : null,
   ];
 }
 
@@ -113,7 +114,7 @@ function jump(item) {
 function push(item, tap) {
   const href = webAddress(item.url);
   const spec = `.wc-button.wc-${look(item)}`;
-  if (href && !item.disabled) return el(`a${spec}`, { href, target: "_blank", rel: "noopener noreferrer" }, item.text);
   if (item.disabled) return dead(item.text);
+  if (href) return el(`a${spec}`, { href, target: "_blank", rel: "noopener noreferrer" }, item.text);
   return button(`${spec}${item.pending ? ".pending" : ""}`, item.text, () => tap(item));
 }

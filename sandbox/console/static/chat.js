@@ -2,28 +2,31 @@
 
 import * as api from "./api.js";
 import { drawMessage } from "./bubble.js";
+import { chipsOf } from "./chips.js";
 import { createComposer } from "./composer.js";
-import { button, el, saidByLink } from "./dom.js";
+import { button, el } from "./dom.js";
 import { minutesBetween } from "./times.js";
 import { attempt, complain } from "./toast.js";
 
 const KEPT = 300; // messages drawn at most; older ones leave the page
 const GAP = 5; // minutes of silence after which a time line is drawn
 
-/** `options`: platform, label, chips, nameOf(id), onRaw(message), onFocus(pane). */
+/** `options`: platform, label, nameOf(id), onRaw(message), onFocus(pane). */
 export class ChatPane {
   constructor(root, options) {
     this.options = options;
     this.platform = options.platform;
     this.user = "";
+    this.app = "";
+    this.seeded = []; // the group of the credentials
     this.groups = [];
     this.unread = new Set();
+    this.view = null;
     this.list = el("ol.messages", { "aria-label": `${options.label}消息`, tabindex: "0" });
     this.tabs = el("div.tabs", { role: "tablist", "aria-label": `${options.label}会话` });
     this.owner = el("span.owner");
     this.composer = createComposer({
       label: options.label,
-      chips: options.chips(this),
       onSend: (text) => this.say({ text }),
       onFocus: () => options.onFocus(this),
     });
@@ -31,15 +34,35 @@ export class ChatPane {
     root.replaceChildren(head, this.list, this.composer.node);
   }
 
+  /** The app people talk to here, and the group it stands in, as GET /credentials tells. */
+  setApp(app, groups) {
+    this.app = app?.app ?? "";
+    this.seeded = groups;
+    this.composer.setChips(chipsOf(this, app));
+  }
+
   /** Shows this person's own phone. */
   setPerson(person) {
     this.user = person[this.platform] ?? "";
-    this.owner.textContent = `${person.name} 的${this.options.label}`;
-    this.open("");
+    this.owner.textContent = `${person.name}的手机`;
+    this.groups = this.seeded;
+    this.unread.clear();
+    this.readGroups();
+    return this.open("");
   }
 
-  setGroups(groups) {
-    this.groups = groups;
+  async readGroups() {
+    const user = this.user;
+    const found = await attempt(() => api.chats({ platform: this.platform, user }));
+    if (!found || user !== this.user) return;
+    for (const { chat, name } of found) this.addGroup(chat, name);
+  }
+
+  addGroup(id, name) {
+    const known = this.groups.find((group) => group.id === id);
+    if (known && (known.name === name || !name)) return;
+    const group = { id, name: name || `群 ${id.slice(-6)}` };
+    this.groups = known ? this.groups.map((each) => (each === known ? group : each)) : [...this.groups, group];
     this.drawTabs();
   }
 
@@ -64,19 +87,16 @@ export class ChatPane {
     );
   }
 
-  /** A live event of this platform: read news, or mark the conversation it belongs to. */
+  /** A live event of this platform: read news, and mark the conversation it belongs to. */
   take(event) {
     const chat = event.chat ?? "";
-    if (chat && !this.groups.some((group) => group.id === chat)) {
-      this.setGroups([...this.groups, { id: chat, name: event.chat_name || `群 ${chat.slice(-6)}` }]);
-    }
-    const mine = chat ? true : !event.user || event.user === this.user;
-    if (!mine) return;
-    if (chat === this.view?.chat || !event.user) this.refresh();
+    if (!chat && event.user && event.user !== this.user) return;
+    if (chat && !this.groups.some((group) => group.id === chat)) this.readGroups();
     if (chat !== this.view?.chat && (chat || event.user)) {
       this.unread.add(chat);
       this.drawTabs();
     }
+    this.refresh();
   }
 
   /** Fetches what is newer than the last seq; calls that come meanwhile are answered by one more round. */
@@ -92,10 +112,9 @@ export class ChatPane {
     while (this.again) {
       this.again = false;
       const view = this.view;
-      if (!view || (!this.user && !view.chat)) return;
+      if (!view || !this.user) return;
       try {
-        const who = view.chat ? { chat: view.chat, user: this.user } : { user: this.user };
-        const news = await api.messages({ platform: this.platform, ...who, after: view.last });
+        const news = await api.messages(this.query(view.last));
         if (view === this.view) this.show(news);
       } catch (error) {
         complain(error);
@@ -103,14 +122,22 @@ export class ChatPane {
     }
   }
 
+  query(after) {
+    const { chat } = this.view;
+    return { platform: this.platform, user: this.user, dropped: 1, after, ...(chat ? { chat } : { app: this.app }) };
+  }
+
   show(news) {
     const view = this.view;
     const atEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
-    const ordered = [...news].sort((a, b) => before(a, b));
-    for (const message of ordered.slice(-KEPT)) this.put(message);
-    for (const message of ordered) view.last = Math.max(view.last, message.seq ?? 0);
+    const here = news.filter((message) => (message.chat ?? "") === view.chat).sort(order);
+    for (const message of here.slice(-KEPT)) this.put(message);
+    for (const message of news) {
+      view.last = Math.max(view.last, message.seq ?? 0);
+      if (message.chat) this.addGroup(message.chat, "");
+    }
     while (this.list.childElementCount > KEPT) this.forgetOldest();
-    if (news.length && (view.first || atEnd)) this.list.scrollTop = this.list.scrollHeight;
+    if (here.length && (view.first || atEnd)) this.list.scrollTop = this.list.scrollHeight;
     view.first = false;
   }
 
@@ -118,16 +145,16 @@ export class ChatPane {
   put(message) {
     const { shown, first } = this.view;
     const old = shown.get(message.id);
-    const node = drawMessage(message, this.sight(), this.gapBefore(message, old?.node));
+    const node = drawMessage(message, this.sight(), this.gapBefore(message, old));
     node.dataset.at = message.at ?? "";
     if (old) {
-      node.classList.add("flash");
-      old.node.replaceWith(node);
+      node.classList.toggle("flash", message.from === "bot" && message.card?.state !== "pending");
+      old.replaceWith(node);
     } else {
-      if (!first) node.classList.add("fresh");
+      node.classList.toggle("fresh", !first);
       this.list.insertBefore(node, this.follower(message));
     }
-    shown.set(message.id, { node });
+    shown.set(message.id, node);
   }
 
   follower(message) {
@@ -157,36 +184,41 @@ export class ChatPane {
       user: this.user,
       group: Boolean(this.view.chat),
       nameOf: this.options.nameOf,
-      onTap: (message, action, inputs, item) => this.tap(message, action, inputs, item),
-      onSay: (text) => this.say({ text }),
-      onRaw: this.options.onRaw,
+      onTap: (message, action, inputs) => this.tap(message, action, inputs),
+      onRaw: (message) => this.showRaw(message),
     };
   }
 
-  /** The person types (or an event like entering the app happens); true when the sandbox took it. */
-  async say(said) {
-    const place = this.view.chat ? { chat: this.view.chat } : {};
-    const taken = await attempt(async () => {
-      await api.say({ platform: this.platform, user: this.user, ...place, ...said });
-      return true;
-    });
-    if (taken) {
-      this.list.scrollTop = this.list.scrollHeight;
-      await this.refresh();
-    }
-    return taken === true;
+  /** In a DingTalk group only what mentions the robot reaches it. */
+  addressed(text) {
+    return this.platform === "dingtalk" && this.view?.chat ? `@前哨 ${text}` : text;
   }
 
-  async tap(message, action, inputs, item) {
-    const said = action ? "" : saidByLink(item?.url);
-    if (said) return this.say({ text: said });
+  /** The person types, or something happens (`event`); true when the sandbox took it. */
+  async say(said) {
+    const place = this.view?.chat ? { chat: this.view.chat } : {};
+    const taken = await attempt(() => api.say({ platform: this.platform, user: this.user, ...place, ...said }));
+    if (!taken) return false;
+    this.list.scrollTop = this.list.scrollHeight;
+    await this.refresh();
+    return true;
+  }
+
+  async tap(message, action, inputs) {
     const body = { platform: this.platform, user: this.user, message_id: message.id, action, inputs };
-    await attempt(() => api.tap(body));
+    const answer = await attempt(() => api.tap(body));
+    if (answer?.toast) complain(new api.ApiError(answer.toast, 0));
     return this.refresh();
+  }
+
+  /** Reads the message once more: an exchange may have been tied to it after it was last drawn. */
+  async showRaw(message) {
+    const news = await attempt(() => api.messages(this.query(Math.max(0, (message.seq ?? 0) - 1))));
+    this.options.onRaw((news ?? []).find((each) => each.id === message.id) ?? message);
   }
 }
 
-function before(a, b) {
+function order(a, b) {
   if (a.at !== b.at) return (a.at ?? "") < (b.at ?? "") ? -1 : 1;
   return (a.seq ?? 0) - (b.seq ?? 0);
 }

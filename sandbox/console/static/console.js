@@ -11,6 +11,7 @@ import { createSwitchesPanel } from "./panel-switches.js";
 import { complain, inform } from "./toast.js";
 import { createClock, createMenu, createPeople } from "./topbar.js";
 
+const SEED_GROUP = "订单协同群"; // the group every sandbox starts with
 const SETTLED = 250; // ms without events before the drawer reads again
 const byId = (id) => document.getElementById(id);
 
@@ -33,22 +34,18 @@ const drawer = createDrawer(byId("drawer"), tabs, (open) => {
 const faultMenu = createMenu(byId("fault-menu"), "故障", quickFaults(faults, () => drawer.show("faults")));
 const clock = createClock(byId("clock"));
 const panes = {
-  wecom: pane("wecom", "企业微信", (self) => [
-    ...commonChips(self),
-    { text: "进入应用", title: "像打开应用那样触发 enter_agent", run: () => enter(self) },
-  ]),
-  dingtalk: pane("dingtalk", "钉钉", commonChips),
+  wecom: pane("wecom", "企业微信"),
+  dingtalk: pane("dingtalk", "钉钉"),
 };
 let typing = panes.wecom; // the window whose input was used last
 const people = createPeople(byId("people"), (person) => {
   for (const each of Object.values(panes)) each.setPerson(person);
 });
 
-function pane(platform, label, chips) {
+function pane(platform, label) {
   return new ChatPane(byId(platform), {
     platform,
     label,
-    chips,
     nameOf: (id) => names.get(`${platform}/${id}`) ?? id,
     onRaw: (message) => {
       raw.showMessage(message);
@@ -60,31 +57,15 @@ function pane(platform, label, chips) {
   });
 }
 
-function commonChips(self) {
-  return [
-    { text: "帮助", title: "发送：帮助", run: () => self.say({ text: "帮助" }) },
-    { text: "查单", title: "填入：查单", run: (fill) => fill("查单 ") },
-  ];
-}
-
-function enter(self) {
-  return self.say({ text: "", attachments: [{ type: "event", event: "enter_agent" }] });
-}
-
 function pickOrder(id) {
   typing.composer.fill(id);
   inform(`已填入${typing.options.label}的输入框`);
 }
 
-/** The groups a platform's first app knows, from its credentials. */
-function groupsOf(credentials, platform) {
-  const app = [credentials?.[platform] ?? []].flat()[0] ?? {};
-  const groups = [app.groups ?? app.group ?? []].flat();
-  return groups.map((group) =>
-    typeof group === "string"
-      ? { id: group, name: app.group_name ?? "订单协同群" }
-      : { id: group.id ?? group.chat ?? group.cid ?? group.openConversationId, name: group.name ?? "订单协同群" },
-  );
+/** A platform's first app is the one people talk to; its group stands beside the one-to-one chat. */
+function introduce(each, credentials) {
+  const app = [credentials[each.platform] ?? []].flat()[0];
+  each.setApp(app, app?.group ? [{ id: app.group, name: app.group_name ?? SEED_GROUP }] : []);
 }
 
 let later = null;
@@ -101,6 +82,7 @@ function take(event) {
     if (event.user && !event.chat) people.mark(event.platform, event.user);
   }
   if (event.event === "clock") clock.load();
+  if (event.event === "warning") complain(new api.ApiError(event.text ?? "沙箱有一条警告", 0));
   renewDrawer();
 }
 
@@ -128,7 +110,7 @@ async function start() {
     names.set(`wecom/${person.wecom}`, person.name);
     names.set(`dingtalk/${person.dingtalk}`, person.name);
   }
-  for (const each of Object.values(panes)) each.setGroups(groupsOf(credentials, each.platform));
+  for (const each of Object.values(panes)) introduce(each, credentials);
   people.set(everyone);
   api.listen({ onEvent: take, onOpen: connected, onLost: disconnected });
   await Promise.all([clock.load(), faults.load(), drawer.start("shops")]);

@@ -19,8 +19,8 @@ export function el(spec, props = {}, ...children) {
 }
 
 /** A push button; `name` is what a screen reader (and a test) calls it when the text is not enough. */
-export function button(spec, text, onclick, props = {}) {
-  return el(`button${spec}`, { type: "button", onclick, ...props }, text);
+export function button(spec, text, onclick, props = {}, ...children) {
+  return el(`button${spec}`, { type: "button", onclick, ...props }, text, ...children);
 }
 
 const LAMPS = { "🟢": "green", "🟡": "yellow", "🔴": "red", "⚪": "grey" };

@@ -1,13 +1,13 @@
 // The small Markdown both clients draw, as DOM nodes (wecom.md §4.2, dingtalk.md §5.3).
 
-import { el, ownImage, saidByLink, webAddress, withLamps } from "./dom.js";
+import { button, el, ownImage, saidByLink, webAddress, withLamps } from "./dom.js";
 
 const INLINE = new RegExp(
   [
     "`([^`\\n]+)`",
     "!\\[([^\\]\\n]*)\\]\\(([^)\\s]+)\\)",
     "\\[([^\\]\\n]+)\\]\\(([^)\\s]+)\\)",
-    "\\*\\*([^\\n]+?)\\*\\*",
+    "\\*\\*(?![\\s*])([^\\n]+?)(?<!\\s)\\*\\*(?!\\*)",
     "<font color=[\"']?(#?\\w+)[\"']?>([^\\n]*?)</font>",
     "<a href=[\"']([^\"'\\n]+)[\"'][^>\\n]*>([^\\n]*?)</a>",
     "<br\\s*/?>",
@@ -18,7 +18,7 @@ const WORDS = { info: "md-info", comment: "md-comment", warning: "md-warning" };
 
 /**
  * What each client draws: WeCom keeps every line break and knows no lists or images; DingTalk joins lines
- * unless two spaces or an empty line part them. `onSay(text)` runs when a dtmd link is tapped.
+ * unless two spaces or an empty line part them. `onSay(text, url)` runs when a dtmd link is tapped.
  */
 export const DIALECTS = {
   wecom: { lists: false, images: false, hardBreaks: true },
@@ -132,7 +132,7 @@ function tinted(colour, children) {
 export function link(children, url, how = {}) {
   const said = saidByLink(url);
   if (said && how.onSay) {
-    return el("button.md-say", { type: "button", title: `发送：${said}`, onclick: () => how.onSay(said) }, children);
+    return button(".md-say", "", () => how.onSay(said, url), { title: `发送：${said}` }, children);
   }
   const href = webAddress(url);
   if (!href) return el("span.md-dead", { title: url }, children);

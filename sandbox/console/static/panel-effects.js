@@ -7,7 +7,15 @@ import { dayAndTime } from "./times.js";
 import { attempt } from "./toast.js";
 
 const LATEST = 200;
-const NAMES = { refund: "退款", ship: "发货", shipment: "发货", message: "消息", sms: "短信", group: "建群", card: "卡片" };
+const NAMES = {
+  refund: "退款",
+  ship: "发货",
+  shipment: "发货",
+  message: "消息",
+  sms: "短信",
+  group: "建群",
+  card: "卡片",
+};
 
 export function createEffectsPanel() {
   const list = el("div.effects");
@@ -15,12 +23,14 @@ export function createEffectsPanel() {
   const load = async () => {
     const found = await attempt(api.effects);
     if (!found) return;
-    const kept = found.filter((effect) => everything.checked || effect.kind !== "message").slice(-LATEST).reverse();
+    const wanted = found.filter((effect) => everything.checked || effect.kind !== "message");
+    const kept = wanted.slice(-LATEST).reverse();
     const empty = el("p.empty", {}, "还没有任何退款、发货之类的效果。");
     list.replaceChildren(...(kept.length ? kept.map(draw) : [empty]));
   };
+  const tick = el("label.tick", {}, everything, "也看聊天消息");
   everything.addEventListener("change", load);
-  const head = el("div.bar", {}, button(".small", "刷新", load), el("label.tick", {}, everything, "也看聊天消息"));
+  const head = el("div.bar", {}, button(".small", "刷新", load), tick);
   return { node: el("div.panel", {}, head, list), load };
 }
 

@@ -13,20 +13,21 @@ export function createRawPanel() {
   const list = el("div.exchanges");
   let shown = null; // the message whose exchanges stand here, null: the newest of all
   const load = async () => {
-    const found = await attempt(() => api.exchanges(shown ? { message_id: shown.id } : {}));
+    const found = await attempt(() => (shown ? exchangesOf(shown) : api.exchanges({})));
     if (!found) return;
-    about.textContent = shown ? `消息 ${shown.id} 的收发，共 ${found.length} 条` : `最近 ${Math.min(found.length, LATEST)} 条`;
     const rows = shown ? found : found.slice(-LATEST).reverse();
-    const nothing = el("p.empty", {}, shown ? "这条消息没有留下收发记录（沙箱重启后不保留）。" : "还没有收发。");
-    list.replaceChildren(...(rows.length ? rows.map((exchange) => draw(exchange, Boolean(shown))) : [nothing]));
+    about.textContent = shown ? `消息 ${shown.id} 的收发，共 ${rows.length} 条` : `最近 ${rows.length} 条`;
+    const nothing = shown ? "这条消息没有留下收发记录（沙箱重启后不保留）。" : "还没有收发。";
+    const drawn = rows.map((exchange) => draw(exchange, Boolean(shown)));
+    list.replaceChildren(...(drawn.length ? drawn : [el("p.empty", {}, nothing)]));
   };
   const showLatest = () => {
     shown = null;
     return load();
   };
-  const head = el("div.bar", {}, button(".small", "刷新", load), button(".small", "看最近的", showLatest));
+  const bar = el("div.bar", {}, button(".small", "刷新", load), button(".small", "看最近的", showLatest));
   return {
-    node: el("div.panel", {}, head, about, list),
+    node: el("div.panel", {}, bar, about, list),
     load,
     showMessage: (message) => {
       shown = message;
@@ -34,16 +35,26 @@ export function createRawPanel() {
   };
 }
 
+/** Everything that made or changed the message: by the ids it carries, else by its own id. */
+async function exchangesOf(message) {
+  const ids = new Set(message.exchange_ids ?? []);
+  if (!ids.size) return api.exchanges({ message_id: message.id });
+  const since = await api.exchanges({ after: Math.min(...ids) - 1 });
+  return since.filter((exchange) => ids.has(exchange.id) || exchange.message_id === message.id);
+}
+
 function draw(exchange, open) {
   const inward = exchange.direction === "in";
   const good = exchange.status >= 100 && exchange.status < 400;
+  const took = `${Math.round((exchange.ms ?? 0) * 10) / 10} ms`;
+  const facts = [systemName(exchange.system), withSeconds(exchange.at), took];
   const summary = el(
     "summary",
     {},
     el(`span.way.${inward ? "way-in" : "way-out"}`, {}, inward ? "机器人→平台" : "平台→机器人"),
     el("span.target", { title: exchange.target }, `${exchange.method ?? ""} ${exchange.target ?? ""}`),
     el(good ? "span.good" : "span.bad", {}, String(exchange.status ?? "")),
-    el("span.dim", {}, `${systemName(exchange.system)} · ${withSeconds(exchange.at)} · ${Math.round((exchange.ms ?? 0) * 10) / 10} ms`),
+    el("span.dim", {}, facts.join(" · ")),
   );
   const bodies = [side("请求", exchange.request), side("回答", exchange.response)];
   return el("details.exchange", { open, "data-exchange": exchange.id }, summary, bodies);

@@ -27,8 +27,8 @@ function draw(row, load) {
   const value = String(row.value ?? row.default ?? "");
   const input = el("input", { type: "text", value, "aria-label": row.name, spellcheck: "false" });
   const change = async () => {
-    if (!(await attempt(() => api.turn({ [row.name]: input.value })))) return;
-    inform(`${row.name} = ${input.value || "（空）"}`);
+    if (!(await attempt(() => api.turn({ [row.name]: input.value.trim() || null })))) return;
+    inform(input.value.trim() ? `${row.name} = ${input.value.trim()}` : `${row.name} 回到默认`);
     await load();
   };
   input.addEventListener("change", change);

@@ -5,7 +5,8 @@ const format = (options) => new Intl.DateTimeFormat("zh-CN", { timeZone: ZONE, h
 const HOURS = format({ hour: "2-digit", minute: "2-digit" });
 const SECONDS = format({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const DAY = format({ month: "numeric", day: "numeric" });
-const FULL = format({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const DATE = { year: "numeric", month: "2-digit", day: "2-digit" };
+const FULL = format({ ...DATE, hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 function written(formatter, when) {
   const date = new Date(when);

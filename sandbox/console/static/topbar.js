@@ -20,7 +20,14 @@ export function createPeople(root, onPick) {
   const chipOf = (person) =>
     el(
       "button.person",
-      { type: "button", role: "radio", "aria-checked": "false", "data-user": person.wecom, onclick: () => pick(person) },
+      {
+        type: "button",
+        role: "radio",
+        "aria-checked": "false",
+        "aria-label": `${person.name} ${person.role ?? ""}`.trim(),
+        "data-user": person.wecom,
+        onclick: () => pick(person),
+      },
       el("strong", {}, person.name),
       el("span", {}, person.role ?? ""),
     );
@@ -61,10 +68,15 @@ export function createClock(root) {
     inform(`时间已推进 ${name}`);
     await (doc.now ? set(doc) : load());
   };
+  const reset = async () => {
+    const doc = await attempt(() => api.moveClock({ reset: true }));
+    if (doc) await load();
+  };
   const steps = STEPS.map(([name, seconds]) =>
     button(".small", `+${name}`, () => advance(name, seconds), { "aria-label": `推进 ${name}` }),
   );
-  root.replaceChildren(face, ...steps);
+  const back = button(".small", "复位", reset, { title: "回到真实时间", "aria-label": "时间回到现在" });
+  root.replaceChildren(face, ...steps, back);
   setInterval(draw, 1000);
   return { load };
 }

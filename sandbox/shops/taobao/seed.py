@@ -133,6 +133,7 @@ def _cases(books: Books, rng: random.Random, shop: str, people: list[Person]) ->
     for days in (6, 5, 3) if big else (4,):
         _past_refund(books, rng, _order(books, rng, shop, people[0], days * 24 * HOUR_MS, SIGNED), whole=True)
     _order(books, rng, shop, people[0], 5 * HOUR_MS, TO_SHIP)
+    _order(books, rng, shop, people[1], 20 * MINUTE_MS, UNPAID)
     for person, hours in ((people[2], 30), (people[3], 52)) if big else ((people[3], 9),):
         _order(books, rng, shop, person, hours * HOUR_MS, SHIPPED)
     _order(books, rng, shop, people[4], 20 * HOUR_MS, ON_HOLD)

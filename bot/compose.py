@@ -1,0 +1,229 @@
+"""The composition root: from settings to a running desk. The only place where parts are joined."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import aiohttp
+
+from bot import places
+from bot.breakers import Breakers
+from bot.database import make_ready, open_settings
+from bot.deliver import Deliverer
+from bot.dispatch import Dispatcher
+from bot.far_settings import ShopSettings
+from bot.logs import log
+from bot.metrics import Metrics
+from bot.receive import Receiver
+from bot.rendering import renderer
+from bot.settings import Settings
+from bot.streams import Streams, figures
+from bot.warming import warm_up
+from cards.door import ChatDoor
+from cards.scene import Scene, ShopInfo
+from domain.clock import Clock, SystemClock
+from domain.ports import ShopConnector
+from handlers.router import Routes, compile_routes
+from storage.database import Database
+
+ROLES = frozenset({"web", "worker", "scheduler"})
+STOP_SECONDS = 10.0  # for what is in hand when a stop comes
+
+
+@dataclass
+class Desk:
+    """Everything one process runs. `ready` while it takes callbacks; `doors` by (platform, app)."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    session: aiohttp.ClientSession
+    doors: Mapping[tuple[str, str], ChatDoor]
+    shops: Mapping[str, ShopConnector]
+    scene: Scene
+    routes: Routes
+    metrics: Metrics
+    receiver: Receiver
+    dispatcher: Dispatcher
+    deliverer: Deliverer
+    streams: Streams
+    roles: frozenset[str] = ROLES
+    ready: bool = field(default=False)
+    _warming: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Bring the database up to date, take back what a killed process left, begin to work."""
+        await make_ready(self.db)
+        if self.db.embedded:
+            left = await self.db.inbox.recover() + await self.db.outbox.recover()
+            if left:
+                log.info("taking up what the last run left", rows=left)
+        if "worker" in self.roles:
+            self.deliverer.start()
+            self.dispatcher.start()
+        if "web" in self.roles:
+            self.streams.start()
+        self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))
+        self.ready = True
+
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop accepting, finish what is in hand, hand back the rest, close."""
+        self.ready = False
+        if self._warming is not None:
+            self._warming.cancel()
+        await self.streams.stop()
+        await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
+        await self.deliverer.stop(seconds)
+        for far in (*self.doors.values(), *self.shops.values()):
+            close = getattr(far, "close", None)
+            if close is not None:
+                await close()
+        await self.session.close()
+        await self.db.close()
+
+    def door_state(self, platform: str, app: str) -> str:
+        """One word for `/readyz`."""
+        stats = _stream_stats(self.doors[platform, app])
+        if stats is None:
+            return "ok"
+        return str(stats.trouble) or ("connected" if stats.connections else "connecting")
+
+    async def measure(self) -> None:
+        """Bring the gauges up to date, when somebody asks."""
+        for name, queue in (("inbox", self.db.inbox), ("outbox", self.db.outbox)):
+            for state, count in (await queue.depth()).items():
+                self.metrics.depth.labels(f"{name}.{state}").set(count)
+        for (_, app), door in self.doors.items():
+            stats = _stream_stats(door)
+            if stats is not None:
+                for figure, value in figures(stats, self.clock.now()).items():
+                    self.metrics.stream.labels(app, figure).set(value)
+
+
+def build_desk(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    roles: frozenset[str] = ROLES,
+    entry: ModuleType | Any = None,
+) -> Desk:
+    """Join the parts; nothing runs before `start`. Call inside a running event loop.
+
+    `entry` stands in for `handlers.entry` in tests.
+    """
+    clock = clock or SystemClock()
+    metrics = Metrics()
+    db = open_settings(settings, clock)
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    doors = _doors(settings, session, clock)
+    shops = _shops(settings, session, clock)
+    scene = Scene(
+        clock=clock,
+        policies=settings.policies,
+        directory=settings.directory,
+        shops={shop.code: _shop_info(shop, shops.get(shop.code)) for shop in settings.shops},
+    )
+    routes = find_routes()
+    receiver = Receiver(db.inbox, metrics)
+    dispatcher = Dispatcher(
+        db,
+        doors,
+        scene,
+        routes,
+        entry or _entry(),
+        metrics,
+        limit=settings.queue.handlers,
+        seconds=settings.queue.handler_seconds,
+    )
+    deliverer = Deliverer(
+        db,
+        doors,
+        scene,
+        renderer(scene),
+        _effects(),
+        shops,
+        metrics,
+        limit=settings.queue.deliveries,
+        max_attempts=settings.queue.max_attempts,
+        breakers=Breakers(metrics),
+    )
+    streams = Streams(doors.values(), receiver)
+    return Desk(
+        settings,
+        clock,
+        db,
+        session,
+        doors,
+        shops,
+        scene,
+        routes,
+        metrics,
+        receiver,
+        dispatcher,
+        deliverer,
+        streams,
+        roles,
+    )
+
+
+def find_routes() -> Routes:
+    """The routers of all handler modules, found by their place."""
+    return compile_routes(places.exported("handlers", "router"))
+
+
+def _doors(
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock
+) -> dict[tuple[str, str], ChatDoor]:
+    doors: dict[tuple[str, str], ChatDoor] = {}
+    for door in settings.doors:
+        if door.values is None:
+            log.warning("a chat app is not filled in and stays off", platform=door.platform, app=door.app)
+            continue
+        build = places.door_package(door.platform).build
+        doors[door.platform, door.app] = build(door.app, door.values, session, clock)
+    return doors
+
+
+def _shops(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> dict[str, ShopConnector]:
+    shops: dict[str, ShopConnector] = {}
+    for shop in settings.shops:
+        if shop.values is None:
+            log.warning("a shop is not filled in and stays off", shop=shop.code)
+            continue
+        build = places.shop_package(shop.platform).build
+        shops[shop.code] = build(shop.code, shop.values, session, clock)
+    return shops
+
+
+def _shop_info(shop: ShopSettings, connector: ShopConnector | None) -> ShopInfo:
+    return ShopInfo(
+        code=shop.code,
+        name=shop.name,
+        platform=shop.platform,
+        region=shop.region,
+        warehouse=shop.warehouse,
+        refund=connector.capabilities.refund if connector else "none",
+        connected=connector is not None,
+    )
+
+
+def _stream_stats(door: ChatDoor) -> Any:
+    return getattr(door, "stream_stats", None)
+
+
+def _entry() -> Any:
+    from handlers import entry
+
+    return entry
+
+
+def _effects() -> Any:
+    from bot.effects import EFFECTS
+
+    return EFFECTS

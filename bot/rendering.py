@@ -1,0 +1,24 @@
+"""The port through which deliveries draw cards: whose eyes is looked up at the moment of drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.card_delivery import Renderer
+from cards.model import Card
+from cards.render import render
+from cards.scene import Scene, Viewer
+from domain.chat import Account, SubjectRef
+from domain.ports import UnitOfWork
+
+
+def renderer(scene: Scene) -> Renderer:
+    async def draw(
+        uow: UnitOfWork, subject: SubjectRef, params: Mapping[str, str], account: Account, trace_id: str
+    ) -> Card | None:
+        staff = scene.directory.by_account(account)
+        if staff is None:  # has left since: there is nothing for these eyes any more
+            return None
+        return await render(scene, uow, subject, params, Viewer(staff, trace_id))
+
+    return draw

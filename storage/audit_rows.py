@@ -1,0 +1,34 @@
+"""Appending to the audit; triggers refuse anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from domain.audit import AuditEntry
+from storage.instants import to_micros
+from storage.tables import audit as table
+
+
+def append(connection: Connection, entries: Sequence[AuditEntry]) -> None:
+    if not entries:
+        return
+    connection.execute(
+        sa.insert(table),
+        [
+            {
+                "at": to_micros(entry.at),
+                "actor": entry.actor,
+                "origin": entry.origin,
+                "action": entry.action,
+                "subject_type": entry.subject.type,
+                "subject_id": entry.subject.id,
+                "trace_id": entry.trace_id,
+                "details": orjson.dumps(dict(entry.details)).decode(),
+            }
+            for entry in entries
+        ],
+    )

@@ -1,0 +1,199 @@
+"""Many orders at once: imports and pulls. The newer version wins, and repeating a call changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection, RowMapping
+
+from domain.audit import AuditEntry
+from domain.chat import SubjectRef
+from domain.order import Order, OrderKey
+from domain.order_states import merge
+from domain.ports import Conflict
+from storage import audit_rows, order_rows, outgoing_rows, receivers
+from storage.database import Database
+from storage.instants import to_micros
+from storage.orders import replace_refs, write_refs
+from storage.secrets import DataKeys
+from storage.tables import orders as table
+from storage.tables import sent_cards
+
+_CHUNK = 1000  # orders a transaction: an acknowledgement behind it waits some tens of milliseconds at most
+_TRIES = 3  # PostgreSQL: somebody else may insert the same new order first
+
+Rows = Mapping[OrderKey, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class UpsertCount:
+    """What became of the orders of one call; the three add up to their number."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+    def __add__(self, other: UpsertCount) -> UpsertCount:
+        return UpsertCount(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+        )
+
+
+async def upsert_orders(
+    db: Database, orders: Sequence[Order], *, source: str, trace_id: str = ""
+) -> UpsertCount:
+    """Insert or replace by (shop, platform order id) where `version` is newer; `domain.order_states.merge`
+    says what survives. Live cards of changed orders are refreshed, and one audit row sums the call up.
+
+    `source` is the audit's actor (`shop:<code>`, `import`). A chunk is one transaction; when one fails, the
+    chunks before it stay, and the call may be repeated as a whole.
+    """
+    trace_id = trace_id or f"bulk-{secrets.token_hex(6)}"
+    total = UpsertCount()
+    for start in range(0, len(orders), _CHUNK):
+        total += await _upsert_chunk(db, orders[start : start + _CHUNK], trace_id)
+    if total.inserted or total.updated:
+        entry = _summary(db, orders, total, source, trace_id)
+        await db.write(lambda connection: audit_rows.append(connection, [entry]))
+    return total
+
+
+async def _upsert_chunk(db: Database, chunk: Sequence[Order], trace_id: str) -> UpsertCount:
+    newest: dict[OrderKey, Order] = {}
+    for order in chunk:
+        if order.key not in newest or order.version > newest[order.key].version:
+            newest[order.key] = order
+    for attempt in range(1, _TRIES + 1):
+        known = await db.read(partial(_versions, keys=newest))
+        # Encrypting is the larger half of the work: outside the transaction and off the event loop.
+        rows = await asyncio.to_thread(_encode, [o for o in newest.values() if o.key not in known], db.keys)
+        now = to_micros(db.clock.now())
+        write = partial(_write, orders=newest, rows=rows, keys=db.keys, trace_id=trace_id, now=now)
+        try:
+            inserted, updated, refreshed = await db.write(write)
+        except Conflict:
+            if attempt == _TRIES:
+                raise
+            continue
+        if refreshed:
+            db.outbox.wake.set()
+        return UpsertCount(inserted, updated, len(chunk) - inserted - updated)
+    raise AssertionError("the last try returns or raises")
+
+
+def _encode(orders: Sequence[Order], keys: DataKeys) -> Rows:
+    return {order.key: order_rows.to_row(order, keys) for order in orders}
+
+
+def _write(
+    connection: Connection,
+    *,
+    orders: Mapping[OrderKey, Order],
+    rows: Rows,
+    keys: DataKeys,
+    trace_id: str,
+    now: int,
+) -> tuple[int, int, int]:
+    known = _versions(connection, keys=orders)
+    fresh = [key for key in orders if key not in known]
+    newer = [known[key][0] for key, order in orders.items() if key in known and order.version > known[key][1]]
+    _insert(connection, [orders[key] for key in fresh], rows)
+    updated = _update(connection, newer, orders, keys) if newer else []
+    refreshed = sum(
+        outgoing_rows.refresh_cards(connection, subject, trace_id, now)
+        for subject in _shown(connection, updated)
+    )
+    return len(fresh), len(updated), refreshed
+
+
+def _versions(connection: Connection, *, keys: Collection[OrderKey]) -> dict[OrderKey, tuple[int, int]]:
+    """(id, version) of those of these orders that are there."""
+    t = table.c
+    found: dict[OrderKey, tuple[int, int]] = {}
+    for shop_code in {key.shop_code for key in keys}:
+        numbers = [key.platform_order_id for key in keys if key.shop_code == shop_code]
+        statement = sa.select(t.platform_order_id, t.id, t.version).where(
+            t.shop_code == shop_code, t.platform_order_id.in_(numbers)
+        )
+        for number, order_id, version in connection.execute(statement):
+            found[OrderKey(shop_code, number)] = (order_id, version)
+    return found
+
+
+def _insert(connection: Connection, orders: Sequence[Order], rows: Rows) -> None:
+    if not orders:
+        return
+    # A list of parameters, never one statement of many VALUES: 5 to 12 times faster (libraries.md §2.4).
+    connection.execute(sa.insert(table), [{"revision": 1, **rows[order.key]} for order in orders])
+    found = [(order, ref) for order in orders for ref in order_rows.refs(order)]
+    if found:
+        ids = _versions(connection, keys=[order.key for order in orders])
+        write_refs(connection, [(ids[order.key][0], ref) for order, ref in found])
+
+
+def _update(
+    connection: Connection, ids: Sequence[int], incoming: Mapping[OrderKey, Order], keys: DataKeys
+) -> list[int]:
+    """Replace these where the newer copy still wins; the ids of those that changed."""
+    t = table.c
+    current = sa.select(table).where(t.id.in_(list(ids))).with_for_update()
+    changes: list[dict[str, Any]] = []
+    refs: dict[int, set[tuple[str, str]]] = {}
+    for old in connection.execute(current).mappings().all():
+        kept = _merged(old, incoming, keys)
+        if kept is None:
+            continue
+        row = order_rows.to_row(kept, keys)
+        receivers.keep_clear(row, old)
+        changes.append({"b_id": old["id"], "revision": old["revision"] + 1, **row})
+        refs[old["id"]] = order_rows.refs(kept)
+    if changes:
+        columns: dict[str, Any] = {name: sa.bindparam(name) for name in changes[0] if name != "b_id"}
+        connection.execute(sa.update(table).where(t.id == sa.bindparam("b_id")).values(columns), changes)
+        replace_refs(connection, refs)
+    return list(refs)
+
+
+def _merged(old: RowMapping, incoming: Mapping[OrderKey, Order], keys: DataKeys) -> Order | None:
+    known = order_rows.from_row(old, keys)
+    return merge(known, incoming[known.key], authoritative=True)
+
+
+def _shown(connection: Connection, order_ids: Sequence[int]) -> list[SubjectRef]:
+    """The subjects of those of these orders that live cards are about."""
+    if not order_ids:
+        return []
+    t = sent_cards.c
+    statement = (
+        sa.select(t.subject_id)
+        .where(
+            t.subject_type == "order",
+            t.subject_id.in_([str(order_id) for order_id in order_ids]),
+            t.state == sa.literal_column("'live'"),
+        )
+        .distinct()
+    )
+    return [SubjectRef("order", subject_id) for subject_id in connection.execute(statement).scalars()]
+
+
+def _summary(
+    db: Database, orders: Sequence[Order], total: UpsertCount, source: str, trace_id: str
+) -> AuditEntry:
+    shops = Counter(order.key.shop_code for order in orders)
+    details: dict[str, object] = {
+        "inserted": total.inserted,
+        "updated": total.updated,
+        "unchanged": total.unchanged,
+        "shops": dict(shops),
+    }
+    subject = SubjectRef("orders", ",".join(sorted(shops)[:20]))
+    return AuditEntry(db.clock.now(), source, source, "orders.upserted", subject, trace_id, details)
