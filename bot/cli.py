@@ -13,6 +13,7 @@ from bot import places
 from bot.database import DatabaseBehind
 from bot.listen import CannotListen
 from bot.settings_errors import SettingsError
+from bot.single import AlreadyRunning
 from storage.errors import StorageUnavailable, WrongDataKey
 
 COMMANDS = "bot.commands"
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         return int(args.run(args))
-    except (SettingsError, CannotListen, DatabaseBehind) as error:
+    except (SettingsError, CannotListen, DatabaseBehind, AlreadyRunning) as error:
         return _fail(str(error), USAGE_ERROR)
     except CannotRun as error:
         return _fail(str(error), error.code)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, TextIO
 
 import aiohttp
 
@@ -21,6 +21,7 @@ from bot.metrics import Metrics
 from bot.receive import Receiver
 from bot.rendering import renderer
 from bot.settings import Settings
+from bot.single import only_one
 from bot.streams import Streams, figures
 from bot.warming import warm_up
 from cards.door import ChatDoor
@@ -54,9 +55,11 @@ class Desk:
     roles: frozenset[str] = ROLES
     ready: bool = field(default=False)
     _warming: asyncio.Task[None] | None = None
+    _alone: TextIO | None = None
 
     async def start(self) -> None:
         """Bring the database up to date, take back what a killed process left, begin to work."""
+        self._alone = only_one(self.settings.database.url)
         await make_ready(self.db)
         if self.db.embedded:
             left = await self.db.inbox.recover() + await self.db.outbox.recover()
@@ -70,20 +73,30 @@ class Desk:
         self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))
         self.ready = True
 
-    async def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """Stop accepting, finish what is in hand, hand back the rest, close."""
+    async def quiesce(self, seconds: float = STOP_SECONDS) -> None:
+        """Hear nothing new, finish what is in hand within `seconds`, hand back the rest."""
         self.ready = False
         if self._warming is not None:
             self._warming.cancel()
         await self.streams.stop()
         await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
         await self.deliverer.stop(seconds)
+
+    async def close(self) -> None:
         for far in (*self.doors.values(), *self.shops.values()):
             close = getattr(far, "close", None)
             if close is not None:
                 await close()
         await self.session.close()
         await self.db.close()
+        if self._alone is not None:
+            self._alone.close()
+
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
+        try:
+            await self.quiesce(seconds)
+        finally:
+            await self.close()
 
     def door_state(self, platform: str, app: str) -> str:
         """One word for `/readyz`."""

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.contextvars import bound_contextvars
@@ -30,8 +30,9 @@ def tracing(trace_id: str) -> Any:
     return bound_contextvars(trace=trace_id)
 
 
-def configure(level: str = "info", form: str = "json") -> None:
-    """Send our lines and those of libraries to stderr in one form (`json` | `console`)."""
+def configure(level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
+    """Send our lines and those of libraries to one place (default stderr) in one form (`json` | `console`)."""
+    out = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -50,9 +51,9 @@ def configure(level: str = "info", form: str = "json") -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=out.isatty())
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -62,8 +63,8 @@ def configure(level: str = "info", form: str = "json") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    logging.getLogger("aiosqlite").setLevel("WARNING")
-    logging.getLogger("asyncio").setLevel("WARNING")
+    for noisy in ("aiosqlite", "alembic", "asyncio"):
+        logging.getLogger(noisy).setLevel("WARNING")
 
 
 def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,7 @@ import yaml
 
 from domain.order_import import COLUMNS, ColumnMap
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 Row = tuple[int, Mapping[str, object]]
 
 
@@ -75,13 +76,13 @@ def rows_of(path: Path, mapping: ColumnMap, progress: Progress) -> Iterator[Row]
 def _csv_rows(path: Path, mapping: ColumnMap, progress: Progress) -> Iterator[Row]:
     done = 0
     try:
-        with path.open("r", encoding=mapping.encoding, newline="") as file:
+        with path.open("rb") as raw, TextIOWrapper(raw, encoding=mapping.encoding, newline="") as file:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            reader = csv.DictReader(_counted(file), delimiter=delimiter)
+            reader = csv.DictReader(file, delimiter=delimiter)
             _check_headings(reader.fieldnames or (), mapping, path)
             for row in reader:
                 if reader.line_num % 1000 == 0:
-                    here = file.buffer.tell()
+                    here = raw.tell()
                     progress(here - done)
                     done = here
                 yield reader.line_num, row
@@ -94,11 +95,6 @@ def _csv_rows(path: Path, mapping: ColumnMap, progress: Progress) -> Iterator[Ro
         raise FileRefused(f"map 文件的 encoding: {mapping.encoding} 不是编码名") from error
     except (OSError, csv.Error) as error:
         raise FileRefused(f"读 {path} 出错：{error}") from error
-
-
-def _counted(lines: Iterator[str]) -> Iterator[str]:
-    # csv would otherwise call next() on the file, which forbids tell() on it.
-    yield from lines
 
 
 def _check_headings(headings: object, mapping: ColumnMap, path: Path) -> None:

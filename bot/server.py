@@ -25,8 +25,8 @@ HEADERS = {
 }
 
 
-def build_app(desk: Desk) -> web.Application:
-    app = web.Application(client_max_size=MAX_BODY)
+def build_app(desk: Desk, *, max_body: int = MAX_BODY) -> web.Application:
+    app = web.Application(client_max_size=max_body)
     app.on_response_prepare.append(_protect)
     app.add_routes(_health(desk))
     app.add_routes([web.post("/push/{platform}/{shop}", _push)])

@@ -75,8 +75,7 @@ async def _serve(settings: Settings, roles: frozenset[str], sock: socket.socket)
         try:
             await until_stopped(lambda: _announce(desk, sock))
         finally:
-            desk.ready = False
-            await runner.cleanup()
+            await runner.cleanup()  # no new callbacks, then what is in hand
     finally:
         await desk.stop()
 

@@ -50,7 +50,7 @@ def from_send(body: Json) -> Shown:
     key = body.get("msgKey")
     if not key:
         raise answers.api("invalidParameter.msgKey.empty", "msgKey不能为空")
-    if key not in FIELDS:
+    if not isinstance(key, str) or key not in FIELDS:
         raise answers.api("invalidParameter.msgKey.invalid", "msgKey无效")
     param = _param(body.get("msgParam"))
     for name in FIELDS[key]:
@@ -133,16 +133,16 @@ def from_webhook(body: Json, raw_bytes: int) -> Shown:
         raise answers.old(460101, "message too long, exceed 20000 bytes")
     kind = body.get("msgtype")
     part = body.get(str(kind))
-    if kind not in _WEBHOOK:
+    if not isinstance(kind, str) or kind not in _WEBHOOK:
         raise answers.old(400105, "unsupported msgtype")
     if not isinstance(part, dict):
         raise answers.old(400402, f"missing parameter {kind}")
-    return _WEBHOOK[str(kind)](part)
+    return _WEBHOOK[kind](part)
 
 
-def _need(part: Json, *names: str) -> list[str]:
+def _need(part: Any, *names: str) -> list[str]:
     for name in names:
-        if not isinstance(part.get(name), str) or not part[name]:
+        if not isinstance(part, dict) or not isinstance(part.get(name), str) or not part[name]:
             raise answers.old(400402, f"missing parameter {name}")
     return [str(part[name]) for name in names]
 

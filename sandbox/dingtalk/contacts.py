@@ -104,10 +104,16 @@ async def _list_ids(call: Call) -> Reply:
     return answers.old_ok(result={"userid_list": [person.dingtalk for person in _visible(call)]})
 
 
+def _whole(call: Call, name: str, default: int) -> int:
+    value = str(call.body.get(name, default))
+    if not (value.isascii() and value.isdigit()):
+        raise answers.old(400002, f"无效的参数 {name}")
+    return int(value)
+
+
 async def _list(call: Call) -> Reply:
     _check_department(call)
-    start = int(call.body.get("cursor") or 0)
-    size = min(int(call.body.get("size") or 100), 100)
+    start, size = _whole(call, "cursor", 0), min(_whole(call, "size", 100), 100)
     people = _visible(call)
     page = [_details(person) for person in people[start : start + size]]
     more = start + size < len(people)

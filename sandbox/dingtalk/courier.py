@@ -179,7 +179,7 @@ class Courier:
             return  # not an ack: the gateway ignores it
         if delivery is None:
             return
-        code = int(ack.get("code") or 0)
+        code = ack["code"] if isinstance(ack.get("code"), int) else 0
         self._note_ack(delivery, code, text)
         if self._refused(delivery, code, ack):
             return

@@ -13,7 +13,7 @@ from sandbox.dingtalk.door import Call, Endpoint
 from sandbox.dingtalk.outbound import Outbound
 from sandbox.dingtalk.pusher import Pusher
 from sandbox.dingtalk.records import App
-from sandbox.dingtalk.tenant import NAME, Tenant
+from sandbox.dingtalk.tenant import Tenant
 from sandbox.dingtalk.timers import Timers
 
 FAILED_KIND = "dingtalk.failed_event"
@@ -47,7 +47,8 @@ class Events:
         if kind not in frames.CONTACT_EVENTS and not self._tenant.quota.use("messages"):
             return {"event_id": event_id, "delivery": "quota_used"}
         if app.mode == "http" or app.event_route:
-            await self._push(app, kind, self._flat(kind, fields, event_id), 0)
+            push = partial(self._push, app, kind, self._flat(kind, fields, event_id), 0)
+            await self._outbound.shape(app.name, push, push)
             return {"event_id": event_id, "delivery": "http"}
         headers = {
             "eventType": kind,
@@ -76,8 +77,6 @@ class Events:
 
     async def _push(self, app: App, kind: str, flat: Json, attempt: int) -> None:
         """Retries 10 s and 30 s after the attempt before, then the failed list."""
-        if self._world.faults.take(NAME, "duplicate"):
-            await self._pusher.event(app, frames.dumps(flat))
         if await self._pusher.event(app, frames.dumps(flat)):
             return
         if attempt < len(RETRIES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -159,8 +160,7 @@ class Gateway:
         return any((f["system"], f["kind"]) == (NAME, kind) and f["count"] for f in planted)
 
     async def close(self) -> None:
-        for connection in self._courier.connections():
-            await connection.socket.close()
+        await asyncio.gather(*(connection.socket.close() for connection in self._courier.connections()))
 
 
 def _target(live: list[Connection], fault: Fault) -> Connection:

@@ -34,7 +34,7 @@ class Outbound:
         text = frames.dumps(data)
         if app.mode == "http":
             send = partial(self._push_robot, app, message, text, 1)
-            await self._shape(app.name, send, send)
+            await self.shape(app.name, send, send)
             return
         delivery = Delivery(app.name, "CALLBACK", frames.ROBOT_TOPIC, text, message.id)
         await self._frame(delivery)
@@ -45,7 +45,7 @@ class Outbound:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         if card.callback_type == "HTTP":
             send: Send = partial(self._push_click, app, card, message, text, answer)
-            await self._shape(app.name, send, send)
+            await self.shape(app.name, send, send)
         else:
             delivery = Delivery(app.name, "CALLBACK", frames.CARD_TOPIC, text, message.id, answer=answer)
             await self._frame(delivery)
@@ -62,9 +62,9 @@ class Outbound:
 
     async def _frame(self, delivery: Delivery) -> None:
         send, repeat = partial(self._courier.send, delivery), partial(self._courier.repeat, delivery)
-        await self._shape(delivery.app, send, repeat)
+        await self.shape(delivery.app, send, repeat)
 
-    async def _shape(self, app: str, send: Send, repeat: Send) -> None:
+    async def shape(self, app: str, send: Send, repeat: Send) -> None:
         """Deliver now, later, twice, or after the next one."""
         self._tenant.counters.add(app, "callbacks")
         faults = self._world.faults

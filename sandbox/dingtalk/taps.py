@@ -63,7 +63,8 @@ class Taps:
             return await self._link(user, message, str(button["url"]))
         if not button.get("request"):
             return {"ok": True, "ignored": True}
-        params = {**(button.get("params") or {}), **inputs}
+        given = button.get("params")
+        params = {**(given if isinstance(given, dict) else {}), **inputs}
         if figures.enabled(self._tenant.world, "count_card_clicks"):
             self._tenant.quota.use("messages")  # a click is delivered even when the month is used up
         return {"stale": stale, **await self._callback(user, message, card, str(button["id"]), params)}

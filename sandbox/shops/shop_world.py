@@ -26,9 +26,9 @@ class ShopWorld:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._books = Books(world)
-        self._gateway = Gateway(self._books)
-        self._default_app = next(iter(self._books.apps.values()))
+        self.books = Books(world)
+        self._gateway = Gateway(self.books)
+        self._default_app = next(iter(self.books.apps.values()))
         world.describe_switches(SWITCHES)
 
     def routes(self) -> list[web.RouteDef]:
@@ -41,7 +41,7 @@ class ShopWorld:
 
     def credentials(self) -> dict[str, list[dict[str, Any]]]:
         """What a client's settings need, for each shop of the first app."""
-        sessions = self._books.sessions.values()
+        sessions = self.books.sessions.values()
         mine = [s for s in sessions if s.app_key == self._default_app.app_key]
         return {"taobao": [self._credential(session) for session in mine]}
 
@@ -51,14 +51,14 @@ class ShopWorld:
         if isinstance(seconds, bool) or not isinstance(seconds, int):
             raise BadPayload(f"session_seconds: expected a whole number, got {seconds!r}")
         shop = self._shop(options)
-        return self._credential(self._books.new_session(self._books.new_app(), shop, seconds))
+        return self._credential(self.books.new_session(self.books.new_app(), shop, seconds))
 
     def _credential(self, session: Session) -> dict[str, Any]:
-        app = self._books.apps[session.app_key]
+        app = self.books.apps[session.app_key]
         return {
             "shop": session.shop,
-            "name": self._books.shops[session.shop].name,
-            "tmall": self._books.shops[session.shop].tmall,
+            "name": self.books.shops[session.shop].name,
+            "tmall": self.books.shops[session.shop].tmall,
             "api_base": f"{self._world.base}/shops/taobao/router/rest",
             "app_key": app.app_key,
             "app_secret": app.app_secret,
@@ -67,8 +67,8 @@ class ShopWorld:
 
     def _shop(self, payload: Mapping[str, Any]) -> str:
         shop = str(payload.get("shop") or SHOPS[0].code)
-        if shop not in self._books.shops:
-            raise BadPayload(f"shop: no shop {shop!r}; known: {', '.join(self._books.shops)}", 404)
+        if shop not in self.books.shops:
+            raise BadPayload(f"shop: no shop {shop!r}; known: {', '.join(self.books.shops)}", 404)
         return shop
 
     def create_orders(self, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,25 +77,25 @@ class ShopWorld:
         made: list[Trade] = []
         try:
             for form in orders_of(payload):
-                trade = build_trade(self._books, shop, form)
-                self._books.add_trade(trade)
+                trade = build_trade(self.books, shop, form)
+                self.books.add_trade(trade)
                 made.append(trade)
-                apply_form_refund(self._books, trade, form)
+                apply_form_refund(self.books, trade, form)
         except BadPayload:
             for trade in made:
-                self._books.remove_trade(trade)
+                self.books.remove_trade(trade)
             raise
         self._world.publish({"event": "shop"})
         return {"orders": [self._listed(trade) for trade in made]}
 
     def buyer_applies(self, tid: str, amount_fen: int, reason: str = "") -> dict[str, Any]:
         """The buyer applies for a refund in their own app; BadPayload says why they cannot."""
-        trade = self._books.trades.get(tid)
+        trade = self.books.trades.get(tid)
         if trade is None:
             raise BadPayload(f"tid: no trade {tid!r}", 404)
-        if why := why_not(self._books, trade, amount_fen):
+        if why := why_not(self.books, trade, amount_fen):
             raise BadPayload(why, 409)
-        refund = apply(self._books, trade, amount_fen, reason)
+        refund = apply(self.books, trade, amount_fen, reason)
         return {
             "refund_id": refund.refund_id,
             "tid": tid,
@@ -106,10 +106,10 @@ class ShopWorld:
 
     def listing(self) -> list[dict[str, Any]]:
         """Every order for the console, newest first; amounts in yuan."""
-        return [self._listed(trade) for trade in self._books.newest()]
+        return [self._listed(trade) for trade in self.books.newest()]
 
     def _listed(self, trade: Trade) -> dict[str, Any]:
-        refunds = self._books.refunds_of(trade.tid)
+        refunds = self.books.refunds_of(trade.tid)
         last = refunds[-1] if refunds else None
         return {
             "shop": trade.shop,
@@ -130,7 +130,7 @@ class ShopWorld:
 
     def seed_week(self, seed: int = 20260105) -> int:
         """A week of about 100 orders in both shops; how many, 0 when there were orders already."""
-        count = seed_week(self._books, seed=seed, counts=WEEK)
+        count = seed_week(self.books, seed=seed, counts=WEEK)
         self._world.publish({"event": "shop"})
         return count
 

@@ -109,7 +109,8 @@ def fill(control: FakeControl) -> None:
     control.put(
         "w2",
         type="markdown",
-        text='## 我能做这些\n**查单** 订单号、运单、手机\n> 例：`查单 1234`\n<font color="comment">说「帮助 退款」看更多</font>',
+        text="## 我能做这些\n**查单** 订单号、运单、手机\n> 例：`查单 1234`\n"
+        '<font color="comment">说「帮助 退款」看更多</font>',
     )
     control.put("w3", type="card", card=NOTICE)
     control.put("w4", type="text", text="退款 2026010500012345 128 破损", **{"from": "linxiaoman"})

@@ -95,6 +95,19 @@ async def test_a_tap_sends_the_action_with_what_is_chosen(page: Page, control: F
     ]
 
 
+async def test_a_card_waiting_for_its_tap_keeps_what_was_chosen(page: Page, control: FakeControl) -> None:
+    control.put("w1", type="card", card=WECOM_CARD)
+    control.on_tap = lambda _tap: control.announce(control.put("w1", card={**WECOM_CARD, "state": "pending"}))
+    await opened(page, control)
+    card = message(page, "w1")
+    await card.get_by_label("驳回原因").select_option("凭证不足")
+    await card.get_by_role("button", name="驳回").click()
+    await expect(card.locator('[data-state="pending"]')).to_be_visible()
+    await expect(card.get_by_label("驳回原因")).to_have_value("evidence")
+    control.announce(control.put("w1", card=WECOM_CARD))
+    await expect(card.get_by_label("驳回原因")).to_have_value("none")
+
+
 async def test_the_corner_menu_opens_taps_and_closes(page: Page, control: FakeControl) -> None:
     control.put("w1", type="card", card=WECOM_CARD)
     await opened(page, control)

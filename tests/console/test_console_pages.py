@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
@@ -12,18 +13,17 @@ from sandbox.console import pages
 from tests.console.fake_control import FakeControl, routes
 
 MAX_LINES = 300
+Client = TestClient[web.Request, web.Application]
 
 
 @pytest.fixture
-async def client(aiohttp_client: AiohttpClient) -> TestClient[object, object]:
-    from aiohttp import web
-
+async def client(aiohttp_client: AiohttpClient) -> Client:
     app = web.Application()
     app.add_routes(routes(FakeControl()))
-    return await aiohttp_client(app)  # type: ignore[return-value]
+    return await aiohttp_client(app)
 
 
-async def test_the_page_may_run_only_its_own_scripts(client: TestClient[object, object]) -> None:
+async def test_the_page_may_run_only_its_own_scripts(client: Client) -> None:
     answer = await client.get("/")
     text = await answer.text()
     assert answer.content_type == "text/html"
@@ -37,16 +37,14 @@ async def test_the_page_may_run_only_its_own_scripts(client: TestClient[object, 
     ("name", "kind"),
     [("console.js", "text/javascript"), ("console.css", "text/css"), ("icon.svg", "image/svg+xml")],
 )
-async def test_files_come_with_their_type(client: TestClient[object, object], name: str, kind: str) -> None:
+async def test_files_come_with_their_type(client: Client, name: str, kind: str) -> None:
     answer = await client.get(f"/static/{name}")
     assert (answer.status, answer.content_type) == (200, kind)
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
 @pytest.mark.parametrize("name", ["pages.py", "..%2Fpages.py", "%2Fetc%2Fpasswd", "none.js"])
-async def test_nothing_but_the_console_s_files_is_served(
-    client: TestClient[object, object], name: str
-) -> None:
+async def test_nothing_but_the_console_s_files_is_served(client: Client, name: str) -> None:
     assert (await client.get(f"/static/{name}")).status == 404
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from aiohttp.typedefs import Handler
 
 from sandbox import shops
 from sandbox.clock import SandboxClock
@@ -32,6 +33,11 @@ class Taobao:
     world: World
     shops: shops.ShopWorld
     http: aiohttp.ClientSession
+    hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def before_call(self, method: str, hook: Callable[[], None]) -> None:
+        """Run `hook` whenever this method is about to be served."""
+        self.hooks[method] = hook
 
     def credential(self, shop: str = "tmall-flagship") -> dict[str, Any]:
         return next(c for c in self.shops.credentials()["taobao"] if c["shop"] == shop)
@@ -55,7 +61,10 @@ class Taobao:
     async def call(self, method: str, shop: str = "tmall-flagship", **args: str) -> dict[str, Any]:
         """A well-signed call; the answer without its envelope, or the whole error answer."""
         answer = await self.raw(self.params(method, shop, **args))
-        return answer.get(method.removeprefix("taobao.").replace(".", "_") + "_response", answer)
+        content: dict[str, Any] = answer.get(
+            method.removeprefix("taobao.").replace(".", "_") + "_response", answer
+        )
+        return content
 
     def params(self, method: str, shop: str = "tmall-flagship", **args: str) -> dict[str, str]:
         credential = self.credential(shop)
@@ -93,10 +102,19 @@ async def taobao(path: Path | None = None) -> AsyncIterator[Taobao]:
     clock.set(NOON, frozen=True)
     world = World(path=path, clock=clock)
     shop_world = shops.build(world)
-    app = web.Application()
+    hooks: dict[str, Callable[[], None]] = {}
+
+    @web.middleware
+    async def before(request: web.Request, handler: Handler) -> web.StreamResponse:
+        form = await request.post() if request.method == "POST" else {}
+        if hook := hooks.get(str(form.get("method", ""))):
+            hook()
+        return await handler(request)
+
+    app = web.Application(middlewares=[before])
     for route in shop_world.routes():
         app.router.add_route(route.method, f"/sandbox/shops{route.path}", route.handler)
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         world.base = str(server.make_url("/sandbox"))
-        yield Taobao(world, shop_world, http)
+        yield Taobao(world, shop_world, http, hooks)
     world.store.close()

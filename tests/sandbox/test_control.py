@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from sandbox.app import build_sandbox
 from sandbox.wishes import is_loopback
 from tests.sandbox.wecom_rig import LIN, QIAN, Rig, approval, wecom_rig
 
@@ -256,3 +260,21 @@ async def test_a_stop_ends_open_streams() -> None:
             stream = await outside.get(f"{rig.base}/events")
             await stream.content.readline()
         assert await stream.content.read() == b"\n"
+
+
+async def test_the_whole_sandbox_starts_stops_and_keeps_its_secrets(tmp_path: Path) -> None:
+    seen = []
+    for _ in range(2):
+        sandbox = build_sandbox(path=tmp_path / "world.db")
+        parent = web.Application()
+        parent.add_subapp("/sandbox", sandbox.app)
+        async with TestServer(parent) as server, aiohttp.ClientSession() as session:
+            sandbox.world.base = str(server.make_url("/sandbox"))
+            async with session.get(f"{sandbox.world.base}/credentials") as response:
+                answer = await response.json()
+            async with session.get(f"{sandbox.world.base}/") as page:
+                assert page.content_type == "text/html"
+        seen.append([answer["wecom"][0]["secret"], answer["dingtalk"][0]["client_secret"]])
+        assert set(answer) == {"wecom", "dingtalk", "shops", "people"}
+        assert answer["shops"]["taobao"][0]["app_secret"]
+    assert seen[0] == seen[1]

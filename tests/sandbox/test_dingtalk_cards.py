@@ -156,6 +156,11 @@ async def test_a_changed_card_has_a_new_seq() -> None:
         await update(kit, "req-1", {"tips": "x"}, BY_KEY)
         (changed,) = kit.sim.messages(user="0101", after=before)
         assert changed["card"]["tips"] == "x"
+        await deliver(kit, "req-2")
+        before = shown(kit, "0101")["seq"]
+        await update(kit, "req-1", {"tips": "y"}, BY_KEY)
+        (changed,) = kit.sim.messages(user="0101", after=before)
+        assert changed["card"]["out_track_id"] == "req-1", "an older card that changed is news too"
 
 
 async def test_private_data_and_recipients() -> None:
@@ -285,3 +290,22 @@ async def test_closed_card_ways_are_refused() -> None:
             "POST", "/v1.0/im/v1.0/robot/interactiveCards/send", {"cardTemplateId": "StandardCard"}
         )
         assert (status, body["code"]) == (400, "unsupported")
+
+
+async def test_an_own_template_may_number_its_buttons() -> None:
+    own = "11111111-2222-3333-4444-555555555555.schema"
+    async with dingtalk(templates=[own]) as kit:
+        values = {
+            "title": "退款",
+            "status": "",
+            "chat": "cid1",
+            "button1_text": "同意",
+            "button1_action": "approve:7",
+        }
+        values |= {"button2_text": "", "button2_action": ""}
+        await deliver(kit, "own", "IM_ROBOT.0104", cardTemplateId=own, cardData={"cardParamMap": values})
+        stream = await kit.connect()
+        body, _ = await tap(kit, stream, "0104", "approve:7", {})
+        private = json.loads(body["content"])["cardPrivateData"]
+        assert private == {"actionIds": ["approve:7"], "params": {"action": "approve:7", "chat": "cid1"}}
+        assert [b["text"] for b in shown(kit, "0104")["card"]["buttons"]] == ["同意"]

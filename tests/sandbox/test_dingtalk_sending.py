@@ -204,6 +204,9 @@ async def test_session_webhook_checks_the_message() -> None:
         ] == 460101
         assert (await kit.post(url, {"msgtype": "markdown", "markdown": {"text": "x"}}))["errcode"] == 400402
         assert (await kit.post(url, {"msgtype": "nothing"}))["errcode"] == 400105
+        assert (await kit.post(url, {"msgtype": ["text"]}))["errcode"] == 400105
+        card = {"title": "t", "text": "x", "btns": ["no object"]}
+        assert (await kit.post(url, {"msgtype": "actionCard", "actionCard": card}))["errcode"] == 400402
 
 
 async def test_session_replies_count_against_the_monthly_messages() -> None:

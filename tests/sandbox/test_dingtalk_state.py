@@ -56,6 +56,61 @@ def test_the_simulator_is_a_chat_platform() -> None:
     assert platform.name == "dingtalk"
 
 
+async def test_what_the_control_api_asks_for() -> None:
+    async with dingtalk() as kit:
+        (group,) = kit.sim.groups("0101")
+        assert (group["chat"], group["name"], "0104" in group["members"]) == (
+            kit.app["group"],
+            "订单协同群",
+            True,
+        )
+        assert "dingtalk.qps" in kit.world.known_switches
+        assert {"half_dead", "lost_answer"} <= set(kit.world.known_faults["dingtalk"])
+        stream = await kit.connect()
+        await kit.say("0101", "查单")
+        await stream.ack(await stream.frame())
+        assert kit.sim.counters() == {"main": {"callbacks": 1}}
+        with pytest.raises(LookupError):
+            kit.sim.messages(user="ghost")
+
+
+async def test_an_app_can_be_configured_and_its_address_is_checked() -> None:
+    async with dingtalk() as kit:
+        changed = await kit.sim.configure("main", {"templates": ["own.schema"], "robot_name": "哨兵"})
+        assert changed["mode"] == "stream"
+        form = {"mode": "http", "callback_url": "http://127.0.0.1:9/cb"}
+        with pytest.raises(Refusal, match="check_url"):
+            await kit.sim.configure("main", form)
+        assert kit.sim.credentials()[0]["mode"] == "stream"
+        changed = await kit.sim.configure("main", {**form, "verify": False})
+        assert (changed["mode"], changed["callback_url"]) == ("http", form["callback_url"])
+
+
+async def test_a_forged_tap_carries_what_was_asked() -> None:
+    async with dingtalk() as kit:
+        stream = await kit.connect()
+        await kit.api("POST", "/v1.0/card/instances/createAndDeliver", kit.card("c", "IM_ROBOT.0104"))
+        (card,) = kit.seen("0104")
+        forged = {"action": "approve", "req": "OTHER"}
+        tapping = asyncio.create_task(kit.sim.tap("0101", card["id"], "invented", forged, forge=True))
+        frame = await stream.frame(CARD)
+        assert frame["body"]["userId"] == "0101"
+        private = json.loads(frame["body"]["content"])["cardPrivateData"]
+        assert private == {"actionIds": ["invented"], "params": forged}
+        await stream.ack(frame)
+        assert (await tapping)["ok"] is True
+
+
+async def test_a_fault_can_be_aimed_at_one_path() -> None:
+    async with dingtalk() as kit:
+        kit.plant("5xx", path="/v1.0/card/")
+        send = "/v1.0/robot/oToMessages/batchSend"
+        assert (await kit.api("POST", send, kit.robot_send("0101")))[0] == 200
+        body = kit.card("c", "IM_ROBOT.0104")
+        assert (await kit.api("POST", "/v1.0/card/instances/createAndDeliver", body))[0] == 500
+        assert (await kit.api("POST", "/v1.0/card/instances/createAndDeliver", body))[0] == 200
+
+
 async def answer_all(stream: Stream, taps: int) -> None:
     values = {"tips": "已处理"}
     response = {"cardUpdateOptions": {"updateCardDataByKey": True}, "cardData": {"cardParamMap": values}}

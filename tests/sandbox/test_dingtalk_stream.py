@@ -157,6 +157,18 @@ async def test_unconnected_messages_wait_and_go_out_on_connect() -> None:
         assert await delivery(kit, said) == "sent"
 
 
+async def test_the_wait_for_an_ack_starts_when_the_frame_goes_out() -> None:
+    async with dingtalk() as kit:
+        await kit.say("0101", "有人吗")
+        await kit.pass_time(30)
+        stream = await kit.connect()
+        await stream.frame(ROBOT)
+        await kit.pass_time(31)
+        assert len([e for e in kit.world.exchanges if e.method == "STREAM"]) == 1
+        await kit.pass_time(30)
+        assert len([e for e in kit.world.exchanges if e.method == "STREAM"]) == 2
+
+
 async def test_unconnected_messages_are_given_up_in_the_end() -> None:
     async with dingtalk() as kit:
         await kit.say("0101", "有人吗")
@@ -273,3 +285,35 @@ async def test_events_come_again_after_later_and_after_an_error() -> None:
         await kit.pass_time(61)
         last = await stream.frame("*")
         await stream.ack(last, {"status": "SUCCESS"})
+
+
+async def test_a_half_dead_socket_hears_no_ack() -> None:
+    async with dingtalk() as kit:
+        stream = await kit.connect()
+        said = await kit.say("0101", "查单")
+        frame = await stream.frame(ROBOT)
+        kit.plant("half_dead")
+        await kit.sim.settle()
+        await stream.ack(frame)
+        await kit.login()  # a round trip through the same server, by which the ack has arrived
+        assert await delivery(kit, said) == "sent"
+
+
+async def test_a_stopping_server_closes_its_sockets() -> None:
+    async with dingtalk() as kit:
+        stream = await kit.connect()
+        kit.world.close_listeners()
+        await eventually(lambda: stream.socket.closed)
+        assert stream.socket.close_code is not None
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", "{}", '{"headers":{"messageId":7}}', '{"headers":[]}'])
+async def test_a_frame_that_is_no_ack_is_ignored(text: str) -> None:
+    async with dingtalk() as kit:
+        stream = await kit.connect()
+        await stream.socket.send_str(text)
+        said = await kit.say("0101", "查单")
+        frame = await stream.frame(ROBOT)
+        headers = {"messageId": frame["headers"]["messageId"]}
+        await stream.socket.send_json({"code": "200?", "headers": headers, "data": "no json"})
+        await eventually(lambda: kit.sim.tenant.messages[said["message_id"]].delivery == "delivered")

@@ -121,6 +121,9 @@ def test_a_week_of_orders(world: World) -> None:
     assert all(row["waybill"] for row in rows if row["status"] == "WAIT_BUYER_CONFIRM_GOODS")
     assert all(row["phone"].startswith("1380013") for row in rows)
     assert not world.effects
+    for trade in shop.books.trades.values():
+        assert trade.created <= max(trade.created, trade.pay_time, trade.end_time) <= trade.modified
+        assert trade.modified <= world.clock.epoch_ms()
 
 
 def test_the_week_is_the_same_for_the_same_seed_and_comes_once(world: World) -> None:

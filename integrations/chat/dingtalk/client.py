@@ -107,10 +107,16 @@ class Client:
         return StreamTicket(endpoint, ticket)
 
     async def _fetch_token(self) -> tuple[str, float]:
+        """One try: the call that needs the token has the patience."""
         path = "/v1.0/oauth2/accessToken"
         body: Json = {"appKey": self.settings.client_id, "appSecret": self.settings.client_secret}
-        request = _Request("POST", self.settings.api_base + path, path, body, read_new, repeatable=True)
-        found = await self._patiently(request, lambda: self._guarded(request, ""))
+        request = _Request("POST", self.settings.api_base + path, path, body, read_new)
+        try:
+            found = await self._guarded(request, "")
+        except ApiError as error:
+            if error.kind is Kind.LOST:  # whatever happened to the token, the caller's own work was not begun
+                raise ApiError(Kind.BUSY, error.code, "the token request got no answer", 2.0) from None
+            raise
         token = text_of(found.get("accessToken"))
         if not token:
             raise ApiError(Kind.BUSY, "", "the token answer holds no token")

@@ -55,11 +55,12 @@ class TokenSource:
         now = self._clock.now()
         if self._failure is not None and self._barred_until is not None and now < self._barred_until:
             raise self._failure
-        self._round += 1
         try:
             token, life = await self._fetch()
         except ApiError as error:
             return self._fall_back(error)
+        finally:
+            self._round += 1
         self._failure, self._barred_until = None, None
         self._token = token
         self._ends_at = now + timedelta(seconds=life)

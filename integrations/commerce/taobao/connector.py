@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -44,13 +45,14 @@ class TaobaoConnector:
         self.name = settings.name or shop_code
         self.capabilities = CAPABILITIES
         self._tmall = settings.tmall
+        self._longest = min(timedelta(minutes=settings.window_minutes), paging.LONGEST_WINDOW)
         self._client = client
         self._clock = clock
         self._context = ShopContext(shop_code, settings.region, settings.warehouse)
 
     async def iter_orders(self, window: Window) -> AsyncIterator[Order]:
         """Orders modified in the window with their refunds, oldest part first; one may come twice."""
-        for part in paging.split(window):
+        for part in paging.split(window, self._longest):
             async for trade in paging.walk(self._client, part, ORDER_FIELDS):
                 order = await self._readable(trade)
                 if order is not None:

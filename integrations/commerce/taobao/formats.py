@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-from domain.clock import shanghai
 from domain.money import Money, parse_money, zero
 
+# Not Asia/Shanghai, which had summer time until 1991.
+_GMT8 = timezone(timedelta(hours=8))
 _TIME = "%Y-%m-%d %H:%M:%S"
 
 
@@ -20,15 +21,14 @@ def yuan(value: object) -> Money:
 def parse_time(text: object) -> datetime | None:
     """GMT+8 text → UTC; None when the field is missing or no plain time (a promise in words)."""
     try:
-        naive = datetime.strptime(str(text or ""), _TIME)  # noqa: DTZ007 - the offset is put on below
+        return datetime.strptime(f"{text or ''}+0800", f"{_TIME}%z").astimezone(UTC)
     except ValueError:
         return None
-    return (naive - timedelta(hours=8)).replace(tzinfo=UTC)
 
 
 def time_text(moment: datetime) -> str:
     """UTC → the platform's GMT+8 text, whole seconds, rounded down."""
-    return shanghai(moment).strftime(_TIME)
+    return moment.astimezone(_GMT8).strftime(_TIME)
 
 
 def milliseconds(moment: datetime) -> int:

@@ -172,13 +172,13 @@ def _timeline(
         (trade.get("created"), "下单"),
         (trade.get("pay_time"), f"付款 {yuan(trade.get('payment'))}"),
         (trade.get("consign_time"), f"发货 {parcels}".strip()),
-        (trade.get("end_time"), _ENDINGS.get(state, "")),
     ]
     for refund in refunds:
         amount: Money = yuan(refund.get("refund_fee"))
         ending = _REFUND_ENDINGS.get(str(refund.get("status")), "")
         story.append((refund.get("created"), f"退款申请 {amount}：{refund.get('reason') or '未写原因'}"))
         story.append((refund.get("modified"), f"{ending} {amount}" if ending else ""))
+    story.append((trade.get("end_time"), _ENDINGS.get(state, "")))
     entries = [
         TimelineEntry(at, text, "shop")
         for when, text in story

@@ -14,6 +14,7 @@ from integrations.commerce.taobao.formats import identifier, rows, time_text
 METHOD = "taobao.trades.sold.increment.get"
 PAGE_SIZE = 100
 MAX_WINDOW = timedelta(minutes=30)
+LONGEST_WINDOW = timedelta(hours=23)  # a day at most, and ends are rounded up to seconds
 MAX_WALKS = 5
 
 

@@ -22,4 +22,5 @@ class TaobaoSettings:
     warehouse: str = ""
     tmall: bool = True
     rate_per_second: int = 10
+    window_minutes: int = 30
     timeout_seconds: float = 10

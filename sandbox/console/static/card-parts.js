@@ -45,6 +45,17 @@ export function readInputs(card) {
   return inputs;
 }
 
+/** A card drawn again while its tap is on the way keeps what the person had chosen. */
+export function keepChoices(from, to) {
+  const chosen = readInputs(from);
+  for (const node of to.querySelectorAll("select[data-key]")) {
+    if (chosen[node.dataset.key] !== undefined) node.value = chosen[node.dataset.key];
+  }
+  for (const node of to.querySelectorAll("fieldset[data-key]")) {
+    for (const box of node.querySelectorAll("input")) box.checked = chosen[node.dataset.key]?.includes(box.value);
+  }
+}
+
 /**
  * Makes `tap(item)` for a card: hands `onTap(action, inputs, item)` what was tapped (by its text where it
  * has no action of its own) and keeps every button of the card quiet until the tap is answered.

@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { drawMessage } from "./bubble.js";
+import { keepChoices } from "./card-parts.js";
 import { chipsOf } from "./chips.js";
 import { createComposer } from "./composer.js";
 import { button, el } from "./dom.js";
@@ -149,6 +150,7 @@ export class ChatPane {
     node.dataset.at = message.at ?? "";
     if (old) {
       node.classList.toggle("flash", message.from === "bot" && message.card?.state !== "pending");
+      if (message.card?.state === "pending") keepChoices(old, node);
       old.replaceWith(node);
     } else {
       node.classList.toggle("fresh", !first);

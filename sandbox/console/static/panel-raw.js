@@ -53,7 +53,7 @@ function draw(exchange, open) {
     {},
     el(`span.way.${inward ? "way-in" : "way-out"}`, {}, inward ? "机器人→平台" : "平台→机器人"),
     el("span.target", { title: exchange.target }, `${exchange.method ?? ""} ${exchange.target ?? ""}`),
-    el(good ? "span.good" : "span.bad", {}, String(exchange.status ?? "")),
+    el(good ? "span.good" : "span.bad", {}, exchange.status ? String(exchange.status) : "没有应答"),
     el("span.dim", {}, facts.join(" · ")),
   );
   const bodies = [side("请求", exchange.request), side("回答", exchange.response)];

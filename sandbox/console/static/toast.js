@@ -1,4 +1,4 @@
-// Short notices in the corner. An error stays longer and is read out at once.
+// Short notices under the top bar. They catch no clicks; an error stays longer and is read out at once.
 
 import { el } from "./dom.js";
 
@@ -6,7 +6,6 @@ const SECONDS = { error: 8, info: 3 };
 
 function show(kind, text) {
   const note = el(`div.toast.toast-${kind}`, { role: kind === "error" ? "alert" : "status" }, text);
-  note.addEventListener("click", () => note.remove());
   document.getElementById("toasts").append(note);
   setTimeout(() => note.remove(), SECONDS[kind] * 1000);
 }

@@ -85,7 +85,7 @@ export function createClock(root) {
 export function createMenu(root, name, items) {
   const count = el("span.count", { hidden: true });
   const sheet = el("div.sheet", { role: "menu", "aria-label": name, hidden: true }, items);
-  const toggle = el("button.small", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" }, name, count);
+  const toggle = el("button.small", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" }, `${name} `, count);
   const turn = (open) => {
     sheet.hidden = !open;
     toggle.setAttribute("aria-expanded", String(open));

@@ -40,10 +40,14 @@ class Gateway:
         if request.method == "POST":
             params |= {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
         method = params.get("method", "")
-        response = await self._faulty_transport(method) or self._answer(params)
-        lost = self._fault("lost_answer", method)
-        if lost is None and self._fault("truncated", method):
-            response = _text(200, (response.text or "")[: len(response.text or "") // 2], "application/json")
+        lost = None
+        response = await self._faulty_transport(method)
+        if response is None:
+            response = self._answer(params)
+            lost = self._fault("lost_answer", method)
+            if lost is None and self._fault("truncated", method):
+                text = response.text or ""
+                response = _text(200, text[: len(text) // 2], "application/json")
         self._record(request, params, response, time.perf_counter() - started, lost=lost is not None)
         response.headers["Date"] = format_datetime(self._world.clock.now(), usegmt=True)
         if lost is not None and request.transport is not None:

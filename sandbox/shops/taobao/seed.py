@@ -175,7 +175,7 @@ def _past_refund(books: Books, rng: random.Random, trade: Trade, *, whole: bool)
         trade.status = CLOSED
         for line in trade.lines:
             line.status = CLOSED
-    _backdate(books, trade, refund, before=trade.consign_time + 12 * HOUR_MS)
+    _backdate(books, trade, refund, before=max(trade.pay_time, trade.consign_time) + 12 * HOUR_MS)
     trade.end_time = refund.version if whole else trade.end_time
     books.add_trade(trade)
 

@@ -52,7 +52,8 @@ def _churn(call: Call, rows: list[Trade]) -> None:
 def increment(call: Call) -> dict[str, Any]:
     """Both ends inclusive, to the second, at most one day."""
     start, end = _window(call, "start_modified", "end_modified", DAY_MS)
-    newest = call.now_ms - int(switches.number(call.books.world, "index_lag_s") * 1000)
+    lag = int(switches.number(call.books.world, "index_lag_s") * 1000)
+    newest = call.now_ms - lag if lag else end + 1000
     rows = [
         t for t in call.books.trades.values() if start <= t.modified < end + 1000 and t.modified <= newest
     ]

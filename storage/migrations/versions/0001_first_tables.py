@@ -121,10 +121,6 @@ def _order_refs() -> None:
         sa.Column("order_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["order_id"],
-            ["orders.id"],
-        ),
         sa.PrimaryKeyConstraint("order_id", "kind", "value"),
         sqlite_with_rowid=False,
     )
@@ -281,10 +277,6 @@ def _outbox_attempts() -> None:
         sa.Column("finished_at", sa.BigInteger(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
         _text("error"),
-        sa.ForeignKeyConstraint(
-            ["outbox_id"],
-            ["outbox.id"],
-        ),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_outbox_attempts_outbox", "outbox_attempts", ["outbox_id"])

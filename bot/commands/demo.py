@@ -1,0 +1,123 @@
+"""`demo`: server, sandbox and web chat console on one port; nothing to configure."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot import logs, places
+from bot.commands.sandbox import HOST, build, credentials, prepare
+from bot.compose import Desk, build_desk
+from bot.far_settings import ShopSettings
+from bot.listen import open_socket, port_of, stand, until_stopped
+from bot.sandbox_settings import sandbox_settings
+from bot.schema import fields_of
+from bot.server import build_app
+from domain.ports import Window
+
+if TYPE_CHECKING:
+    from sandbox.world import World
+
+NAME = "demo"
+HELP = "try everything on this machine: server, sandbox and console on one port"
+SEEDED_DAYS = 8  # one more than the sandbox's week
+HURRY = 5000  # calls a second
+LIMIT = "taobao.calls_per_second"  # the sandbox's switch
+UPLOADS = 32 * 1024 * 1024  # bytes; the sandbox takes files as the real platforms do
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8080, help="default 8080; 0 is any free port")
+    parser.add_argument("--data", type=Path, default=Path("data/demo"), help="where the demo keeps its data")
+    parser.add_argument("--fresh", action="store_true", help="start over with new data")
+
+
+def run(args: argparse.Namespace) -> int:
+    with open_socket(HOST, args.port, setting="--port") as sock:
+        prepare(args.data, fresh=args.fresh)
+        with (args.data / "demo.log").open("a", encoding="utf-8") as out:
+            logs.configure("info", "json", out)
+            asyncio.run(_demo(args.data, sock))
+    return 0
+
+
+async def _demo(folder: Path, sock: socket.socket) -> None:
+    port = port_of(sock)
+    sandbox = build(folder, port)
+    settings = sandbox_settings(credentials(sandbox), port=port, folder=folder)
+    # One clock for both sides: when the console moves it, tokens, codes and lamps age together.
+    desk = build_desk(settings, clock=sandbox.world.clock)
+    try:
+        app = build_app(desk, max_body=UPLOADS)
+        app.add_subapp("/sandbox", sandbox.app)
+        runner = await stand(app, sock)
+        try:
+            await desk.start()
+            await _connect(desk, sandbox.world.base)
+            with unhurried(sandbox.world):
+                await pull_orders(desk)
+            await until_stopped(lambda: _announce(port))
+            await desk.quiesce()  # while the sandbox still answers
+        finally:
+            await runner.cleanup()
+    finally:
+        await desk.stop()
+
+
+async def _connect(desk: Desk, base: str) -> None:
+    """What an installer does in the platform's console: enter the callback address, which is verified."""
+    for platform, app in desk.doors:
+        if desk.doors[platform, app].capabilities.needs_public_url:
+            url = f"{desk.settings.server.public_url}/callback/{platform}/{app}"
+            async with desk.session.post(
+                f"{base}/apps/{platform}/{app}", json={"callback_url": url}
+            ) as answer:
+                if answer.status != 200:
+                    logs.log.error("the sandbox refused the callback address", answer=await answer.text())
+
+
+@contextmanager
+def unhurried(world: World) -> Iterator[None]:
+    """A week in half-hour windows is a thousand calls: lift the shop's call limit for the first pull only."""
+    before = world.switches.get(LIMIT)
+    world.switches[LIMIT] = str(HURRY)
+    try:
+        yield
+    finally:
+        if before is None:
+            world.switches.pop(LIMIT, None)
+        else:
+            world.switches[LIMIT] = before
+
+
+async def pull_orders(desk: Desk, days: int = SEEDED_DAYS) -> None:
+    """Every order of the last days, as far as it changed; safe to repeat."""
+    await asyncio.gather(
+        *(_pull(desk, shop, days) for shop in desk.settings.shops if shop.values is not None)
+    )
+
+
+async def _pull(desk: Desk, shop: ShopSettings, days: int) -> None:
+    from storage.bulk import upsert_orders
+
+    values = shop.values
+    if "rate_per_second" in fields_of(type(values)):
+        values = dataclasses.replace(values, rate_per_second=HURRY)
+    connector = places.shop_package(shop.platform).build(shop.code, values, desk.session, desk.clock)
+    now = desk.clock.now()
+    window = Window(now - timedelta(days=days), now + timedelta(minutes=1))
+    orders = [order async for order in connector.iter_orders(window)]
+    count = await upsert_orders(desk.db, orders, source=f"shop:{shop.code}")
+    logs.log.info("orders pulled", shop=shop.code, inserted=count.inserted, updated=count.updated)
+    await connector.close()
+
+
+async def _announce(port: int) -> None:
+    print(f"前哨演示已就绪：http://{HOST}:{port}/sandbox/", flush=True)
