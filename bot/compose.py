@@ -164,7 +164,7 @@ def build_desk(
         metrics,
         limit=settings.queue.deliveries,
         max_attempts=settings.queue.max_attempts,
-        breakers=Breakers(metrics),
+        breakers=Breakers(metrics, clock),
     )
     streams = Streams(doors.values(), receiver)
     return Desk(

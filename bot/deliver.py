@@ -53,7 +53,7 @@ class Deliverer:
         self._shops = shops
         self._metrics = metrics
         self._max_attempts = max_attempts
-        self._breakers = breakers or Breakers(metrics)
+        self._breakers = breakers or Breakers(metrics, scene.clock)
         self._cards = CardDelivery(db, render, self._door, self._guard)
         source = Source[OutboxItem](
             "outbox",

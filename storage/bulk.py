@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from domain.audit import AuditEntry
 from domain.chat import SubjectRef
@@ -29,6 +30,17 @@ from storage.tables import sent_cards
 
 _CHUNK = 1000  # orders a transaction: an acknowledgement behind it waits some tens of milliseconds at most
 _TRIES = 3  # PostgreSQL: somebody else may insert the same new order first
+
+# PostgreSQL, told not to walk through a whole shop for a thousand keys: LIMIT keeps it one search a key.
+_LOOK_EACH_UP = sa.text(
+    """
+    SELECT wanted.number, known.id, known.version
+    FROM unnest(:numbers) AS wanted (number), LATERAL (
+      SELECT id, version FROM orders
+      WHERE shop_code = :shop_code AND platform_order_id = wanted.number LIMIT 1
+    ) AS known
+    """
+).bindparams(sa.bindparam("numbers", type_=ARRAY(sa.Text)))
 
 Rows = Mapping[OrderKey, dict[str, Any]]
 
@@ -103,9 +115,6 @@ def _write(
     trace_id: str,
     now: int,
 ) -> tuple[int, int, int]:
-    if connection.dialect.name == "postgresql":
-        # A thousand keys make the planner read a table it has no statistics of from end to end.
-        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     known = _versions(connection, orders)
     fresh = [key for key in orders if key not in known]
     newer = [known[key][0] for key, order in orders.items() if key in known and order.version > known[key][1]]
@@ -120,16 +129,21 @@ def _write(
 
 def _versions(connection: Connection, keys: Collection[OrderKey]) -> dict[OrderKey, tuple[int, int]]:
     """(id, version) of those of these orders that are there."""
-    t = table.c
     found: dict[OrderKey, tuple[int, int]] = {}
     for shop_code in {key.shop_code for key in keys}:
         numbers = [key.platform_order_id for key in keys if key.shop_code == shop_code]
-        statement = sa.select(t.platform_order_id, t.id, t.version).where(
-            t.shop_code == shop_code, t.platform_order_id.in_(numbers)
-        )
-        for number, order_id, version in connection.execute(statement):
+        for number, order_id, version in connection.execute(_known(connection, shop_code, numbers)):
             found[OrderKey(shop_code, number)] = (order_id, version)
     return found
+
+
+def _known(connection: Connection, shop_code: str, numbers: list[str]) -> sa.Executable:
+    t = table.c
+    if connection.dialect.name == "postgresql":
+        return _LOOK_EACH_UP.bindparams(shop_code=shop_code, numbers=numbers)
+    return sa.select(t.platform_order_id, t.id, t.version).where(
+        t.shop_code == shop_code, t.platform_order_id.in_(numbers)
+    )
 
 
 def _insert(connection: Connection, orders: Sequence[Order], rows: Rows) -> None:

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from bot import logs, places
+from bot import logs
 from bot.commands.sandbox import HOST, build, credentials, prepare
 from bot.compose import Desk, build_desk
-from bot.far_settings import ShopSettings
+from bot.gallery import gallery_routes
 from bot.listen import open_socket, port_of, stand, until_stopped
 from bot.sandbox_settings import sandbox_settings
-from bot.schema import fields_of
 from bot.server import build_app
 from domain.ports import Window
-
-if TYPE_CHECKING:
-    from sandbox.world import World
 
 NAME = "demo"
 HELP = "try everything on this machine: server, sandbox and console on one port"
 SEEDED_DAYS = 8  # one more than the sandbox's week
-HURRY = 5000  # calls a second
-LIMIT = "taobao.calls_per_second"  # the sandbox's switch
 UPLOADS = 32 * 1024 * 1024  # bytes; the sandbox takes files as the real platforms do
 
 
@@ -56,13 +46,13 @@ async def _demo(folder: Path, sock: socket.socket) -> None:
     desk = build_desk(settings, clock=sandbox.world.clock)
     try:
         app = build_app(desk, max_body=UPLOADS)
+        app.add_routes(gallery_routes())
         app.add_subapp("/sandbox", sandbox.app)
         runner = await stand(app, sock)
         try:
             await desk.start()
             await _connect(desk, sandbox.world.base)
-            with unhurried(sandbox.world):
-                await pull_orders(desk)
+            await pull_orders(desk)
             await until_stopped(lambda: _announce(port))
             await desk.quiesce()  # while the sandbox still answers
         finally:
@@ -83,40 +73,16 @@ async def _connect(desk: Desk, base: str) -> None:
                     logs.log.error("the sandbox refused the callback address", answer=await answer.text())
 
 
-@contextmanager
-def unhurried(world: World) -> Iterator[None]:
-    """A week in half-hour windows is a thousand calls: lift the shop's call limit for the first pull only."""
-    before = world.switches.get(LIMIT)
-    world.switches[LIMIT] = str(HURRY)
-    try:
-        yield
-    finally:
-        if before is None:
-            world.switches.pop(LIMIT, None)
-        else:
-            world.switches[LIMIT] = before
-
-
-async def pull_orders(desk: Desk, days: int = SEEDED_DAYS) -> None:
+async def pull_orders(desk: Desk) -> None:
     """Every order of the last days, as far as it changed; safe to repeat."""
-    await asyncio.gather(
-        *(_pull(desk, shop, days) for shop in desk.settings.shops if shop.values is not None)
-    )
-
-
-async def _pull(desk: Desk, shop: ShopSettings, days: int) -> None:
     from storage.bulk import upsert_orders
 
-    values = shop.values
-    if "rate_per_second" in fields_of(type(values)):
-        values = dataclasses.replace(values, rate_per_second=HURRY)
-    connector = places.shop_package(shop.platform).build(shop.code, values, desk.session, desk.clock)
     now = desk.clock.now()
-    window = Window(now - timedelta(days=days), now + timedelta(minutes=1))
-    orders = [order async for order in connector.iter_orders(window)]
-    count = await upsert_orders(desk.db, orders, source=f"shop:{shop.code}")
-    logs.log.info("orders pulled", shop=shop.code, inserted=count.inserted, updated=count.updated)
-    await connector.close()
+    window = Window(now - timedelta(days=SEEDED_DAYS), now + timedelta(minutes=1))
+    for code, shop in desk.shops.items():
+        orders = [order async for order in shop.iter_orders(window)]
+        count = await upsert_orders(desk.db, orders, source=f"shop:{code}")
+        logs.log.info("orders pulled", shop=code, inserted=count.inserted, updated=count.updated)
 
 
 async def _announce(port: int) -> None:

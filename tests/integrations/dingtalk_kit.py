@@ -137,7 +137,7 @@ class Desk:
         """The door hears over Stream, from its first open connection until the end of the block."""
         running = asyncio.create_task(self.door.run_stream(self.inbox.receive))
         try:
-            await eventually(lambda: self.kit.sim.courier.connections())
+            await eventually(self.kit.sim.courier.connections)
             yield
         finally:
             await self.door.stop()

@@ -170,7 +170,9 @@ def test_half_a_tap_is_unhandled(changes: dict[str, Any]) -> None:
 
 
 def test_events_are_named() -> None:
-    payload = json.dumps({"EventType": "chat_disband", "OpenConversationId": "cidG==", "TimeStamp": "1767225600000"})
+    payload = json.dumps(
+        {"EventType": "chat_disband", "OpenConversationId": "cidG==", "TimeStamp": "1767225600000"}
+    )
     found = READER.read("event", payload.encode(), "event:e1", NOW + timedelta(days=1))
     assert isinstance(found, Unhandled)
     assert (found.kind, found.chat_id, found.at) == ("event:chat_disband", "cidG==", NOW)

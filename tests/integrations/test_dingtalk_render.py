@@ -134,7 +134,11 @@ def test_webhook_and_api_spellings_say_the_same() -> None:
     form = forms.action_card_form(CARD)
     part = form.webhook["actionCard"]
     assert isinstance(part, dict)
-    assert [forms.command_of(b["actionURL"]) for b in part["btns"]] == ["同意 R1001", "驳回 R1001 原因", "为什么 R1001"]
+    assert [forms.command_of(b["actionURL"]) for b in part["btns"]] == [
+        "同意 R1001",
+        "驳回 R1001 原因",
+        "为什么 R1001",
+    ]
     assert (part["title"], part["text"]) == (form.msg_param["title"], form.msg_param["text"])
 
 
@@ -199,7 +203,9 @@ def test_quotes_weigh_double_and_more() -> None:
 def test_lint_names_each_problem() -> None:
     numbers: dict[str, object] = {"title": 3, "ok": "x"}
     assert card_problems(numbers) == [Problem(True, "title is int, not a string")]
-    assert card_problems({"markdown": "字" * 400}) == [Problem(False, "markdown is 1200 bytes; 1024 are advised")]
+    assert card_problems({"markdown": "字" * 400}) == [
+        Problem(False, "markdown is 1200 bytes; 1024 are advised")
+    ]
     assert [p.hard for p in card_problems({"sys_full_json_obj": "x" * 103_000})] == [True]
     twice = {"text": "同意", "id": "a"}
     shared = {"sys_full_json_obj": orjson.dumps({"msgButtons": [twice, twice]}).decode()}

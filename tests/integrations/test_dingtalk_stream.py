@@ -12,7 +12,17 @@ import pytest
 from domain.chat import Message, Unhandled
 from integrations.chat.dingtalk import frames
 from integrations.chat.dingtalk.stream_stats import StreamTiming
-from tests.integrations.dingtalk_kit import CARD, LIN, QUICK, ZHOU, Desk, action, desk, eventually
+from tests.integrations.dingtalk_kit import (
+    CARD,
+    HANG_SECONDS,
+    LIN,
+    QUICK,
+    ZHOU,
+    Desk,
+    action,
+    desk,
+    eventually,
+)
 
 
 async def live_tap(at: Desk, user: str, text: str) -> dict[str, Any]:
@@ -33,7 +43,10 @@ async def test_words_are_kept_then_acknowledged() -> None:
         assert message.reply_url.startswith(at.kit.base)
         assert message.key == f"robot:{said['message_id']}"
         acks = [x for x in at.kit.world.exchanges if x.method == "STREAM"]
-        assert (acks[-1].status, json.loads(json.loads(acks[-1].response)["data"])) == (200, {"response": None})
+        assert (acks[-1].status, json.loads(json.loads(acks[-1].response)["data"])) == (
+            200,
+            {"response": None},
+        )
 
 
 async def test_a_group_is_heard_when_it_mentions_the_robot() -> None:
@@ -128,7 +141,7 @@ async def test_the_old_connection_drains_while_the_new_one_stands() -> None:
 
 
 async def test_a_half_dead_socket_is_found_and_replaced() -> None:
-    quick = replace(QUICK, ping_every=0.05, silence=0.2, ping_limit=0.5)
+    quick = replace(QUICK, ping_every=0.1, silence=1.0)
     async with desk(quick) as at, at.listening():
         at.kit.sim.courier.connections()[0].dead = True
         await eventually(lambda: at.door.stream_stats.opened == 2)
@@ -143,9 +156,9 @@ async def test_a_half_dead_socket_is_found_and_replaced() -> None:
 
 
 async def test_pongs_keep_a_quiet_connection_alive() -> None:
-    quick = replace(QUICK, ping_every=0.02, silence=0.1)
+    quick = replace(QUICK, ping_every=0.05, silence=1.5)
     async with desk(quick) as at, at.listening():
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)  # longer than the silence that would end it
         assert at.door.stream_stats.watchdog_fired == 0
         assert at.door.stream_stats.opened == 1
 
@@ -193,12 +206,12 @@ async def test_a_stop_finishes_what_is_in_hand() -> None:
     async with desk() as at:
         begun, go_on = asyncio.Event(), asyncio.Event()
 
-        async def slow(verified: object) -> None:
+        async def slow(_verified: object) -> None:
             begun.set()
             await go_on.wait()
 
         running = asyncio.create_task(at.door.run_stream(slow))
-        await eventually(lambda: at.kit.sim.courier.connections())
+        await eventually(at.kit.sim.courier.connections)
         said = await at.kit.say(LIN, "查单 12")
         await begun.wait()
         stopping = asyncio.create_task(at.door.stop())
@@ -211,10 +224,21 @@ async def test_a_stop_finishes_what_is_in_hand() -> None:
         assert (at.door.stream_stats.connections, at.door.stream_stats.in_hand) == (0, 0)
 
 
+async def test_a_stop_while_connecting_is_not_missed() -> None:
+    for steps in (1, 5, 50):
+        async with desk() as at:
+            running = asyncio.create_task(at.door.run_stream(at.inbox.receive))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(at.door.stop(), HANG_SECONDS)
+            await running
+            assert at.door.stream_stats.connections == 0
+
+
 async def test_cancelling_closes_every_connection() -> None:
     async with desk() as at:
         running = asyncio.create_task(at.door.run_stream(at.inbox.receive))
-        await eventually(lambda: at.kit.sim.courier.connections())
+        await eventually(at.kit.sim.courier.connections)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
@@ -225,7 +249,7 @@ async def test_many_frames_are_kept_side_by_side() -> None:
     async with desk(replace(QUICK, in_hand=8)) as at:
         together, most = 0, 0
 
-        async def receive(verified: object) -> None:
+        async def receive(_verified: object) -> None:
             nonlocal together, most
             together += 1
             most = max(most, together)
@@ -233,7 +257,7 @@ async def test_many_frames_are_kept_side_by_side() -> None:
             together -= 1
 
         running = asyncio.create_task(at.door.run_stream(receive))
-        await eventually(lambda: at.kit.sim.courier.connections())
+        await eventually(at.kit.sim.courier.connections)
         said = [await at.kit.say(LIN, f"{n}") for n in range(40)]
         await eventually(lambda: all(delivered(at, found["message_id"]) for found in said))
         assert 1 < most <= 8
@@ -285,7 +309,9 @@ def test_a_frame_whose_data_is_no_object_is_not_for_the_inbox() -> None:
 
 
 def test_a_ping_gets_its_data_back() -> None:
-    ping = frames.read(frame(type="SYSTEM", headers={"topic": "ping", "messageId": "a1"}, data='{"opaque":"0d"}'))
+    ping = frames.read(
+        frame(type="SYSTEM", headers={"topic": "ping", "messageId": "a1"}, data='{"opaque":"0d"}')
+    )
     ack = json.loads(frames.acknowledgement(ping))
     assert (ack["code"], ack["data"], ack["headers"]["messageId"]) == (200, '{"opaque":"0d"}', "a1")
 

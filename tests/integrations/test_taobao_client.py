@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 import stamina
+import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from domain.clock import ManualClock
 from domain.ports import (
@@ -23,7 +27,7 @@ from domain.ports import (
     Throttled,
 )
 from integrations.commerce import find_connectors
-from integrations.commerce.taobao import TaobaoSettings, build
+from integrations.commerce.taobao import CAPABILITIES, TaobaoSettings, build
 from integrations.commerce.taobao.client import Paused, TopClient
 from integrations.commerce.taobao.errors import ClockSkew, classify
 from integrations.commerce.taobao.pacing import Pacer
@@ -104,6 +108,24 @@ async def test_nothing_listens(far: Taobao, unused_tcp_port: int) -> None:
     deaf = client(far, api_base=f"http://127.0.0.1:{unused_tcp_port}/router/rest")
     with pytest.raises(RemoteTemporary, match="连不上"):
         await deaf.call(TIME, {}, once=True)
+
+
+async def test_a_redirect_does_not_carry_the_session_away(far: Taobao) -> None:
+    carried: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        carried.append(await request.text())
+        return web.json_response({})
+
+    async def moved(_: web.Request) -> web.Response:
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    app = web.Application()
+    app.add_routes([web.post("/rest", moved), web.post("/elsewhere", elsewhere)])
+    async with TestServer(app) as server:
+        with pytest.raises(RemoteTemporary):
+            await client(far, api_base=str(server.make_url("/rest"))).call(TIME, {})
+    assert carried == []
 
 
 async def test_a_revoked_session_names_the_setting(far: Taobao) -> None:
@@ -214,3 +236,13 @@ async def test_the_package_is_found_by_its_place(far: Taobao) -> None:
     assert platform.build is build
     connector = platform.build("tmall-flagship", settings(far), far.http, far.world.clock)
     assert (connector.shop_code, connector.platform) == ("tmall-flagship", "taobao")
+
+
+def test_the_manifest_says_what_the_code_does() -> None:
+    manifest = yaml.safe_load((FIXTURES.parent / "manifest.yaml").read_text())
+    code = "".join(path.read_text() for path in FIXTURES.parent.glob("*.py"))
+    assert set(manifest["methods"]) == set(re.findall(r'"(taobao(?:\.[a-z]+)+)"', code))
+    assert manifest["capabilities"]["refund"].startswith(CAPABILITIES.refund)
+    for name, row in manifest["quality"].items():
+        assert row["status"] in ("done", "todo", "exempt"), name
+        assert row["comment"], name

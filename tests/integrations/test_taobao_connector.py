@@ -121,15 +121,29 @@ async def test_rows_that_leave_a_past_window_lose_nobody(far: Taobao, tmall: Tao
 async def test_rows_that_come_in_on_top_of_an_open_window_lose_nobody(
     far: Taobao, tmall: TaobaoConnector
 ) -> None:
-    forms = [{"modified": f"2026-01-05T11:{40 + n // 60:02d}:{n % 60:02d}"} for n in range(350)]
-    made = {row["platform_order_id"] for row in far.shops.create_orders({"orders": forms})["orders"]}
-    far.world.switches["taobao.churn"] = "20"
+    """An order already read changes and moves to the top: its neighbours slip onto pages already read."""
+    forms = [{"modified": f"2026-01-05T11:{40 + n // 60:02d}:{n % 60:02d}"} for n in range(250)]
+    rows = far.shops.create_orders({"orders": forms})["orders"]
+    oldest = far.shops.books.trades[rows[0]["platform_order_id"]]
     found: set[str] = set()
     async for order in tmall.iter_orders(Window(NOON - timedelta(minutes=25), NOON + timedelta(minutes=5))):
         found.add(order.key.platform_order_id)
-        if len(found) == 150:
-            far.world.switches["taobao.churn"] = "0"
-    assert found == made
+        if len(found) == 50:  # the last page is through
+            far.shops.books.save_trade(oldest)
+    assert found == {row["platform_order_id"] for row in rows}
+
+
+async def test_a_list_that_never_rests_is_left_for_later(far: Taobao, tmall: TaobaoConnector) -> None:
+    far.shops.create_orders({"orders": [{"modified": "2026-01-05T11:50:00"} for _ in range(5)]})
+    books = far.shops.books
+
+    def something_changes() -> None:
+        far.world.clock.advance(1)
+        books.save_trade(min(books.trades.values(), key=lambda trade: trade.modified))
+
+    far.before_call(LIST, something_changes)
+    with pytest.raises(RemoteTemporary, match="稍后重读"):
+        await pulled(tmall, last(25, ending=-5))
 
 
 async def test_pages_are_walked_backwards_after_one_counted_call(far: Taobao, tmall: TaobaoConnector) -> None:
@@ -227,6 +241,16 @@ async def test_no_word_after_the_agreement_is_unknown(far: Taobao) -> None:
     with pytest.raises(RemoteUnknown, match="还没核对到账"):
         await outlet.agree_refund(refund, Money(3000), key=KEY)
     assert len(far.refund_effects()) == 1
+
+
+async def test_agreed_is_not_paid(far: Taobao, tmall: TaobaoConnector) -> None:
+    """The application turned into a return of goods just before we agreed: no money went back."""
+    refund = await applied(far, tmall)
+    stored = far.shops.books.refunds[refund.platform_refund_id]
+    far.before_call(AGREE, lambda: setattr(stored, "good_return", True))
+    with pytest.raises(RemoteUnknown, match="钱还没有退出"):
+        await tmall.agree_refund(refund, Money(3000), key=KEY)
+    assert not far.refund_effects()
 
 
 async def test_an_sms_code_is_a_persons_work(far: Taobao, tmall: TaobaoConnector) -> None:

@@ -62,6 +62,10 @@ def test_a_card_final_from_the_start_is_a_notice_with_a_link() -> None:
     assert card["card_action"] == {"type": 1, "url": f"{URL}/console/refunds/RF20260101001"}
     assert card["sub_title_text"].startswith("已由周全同意\n")
     assert lint_card(card) == []
+    bare = render_card(refund_card(final="已撤回", menu=()), "c1", URL)
+    assert bare["card_type"] == "text_notice"
+    assert "button_list" not in bare
+    assert "task_id" not in bare
 
 
 def test_a_live_card_without_buttons_can_still_be_updated() -> None:

@@ -225,9 +225,6 @@ async def test_nobody_there_means_nothing_was_sent() -> None:
 
 
 async def test_a_wrong_address_is_refused() -> None:
-    async def missing(_: web.Request) -> web.Response:
-        return web.Response(status=404)
-
     error = await failure(Far(missing))
     assert isinstance(error, Refused)
     assert "api_base" in str(error)
@@ -246,13 +243,31 @@ async def test_a_failing_path_rests_others_do_not() -> None:
         await client.get("getcallbackip")
 
 
-async def test_refusals_do_not_open_the_breaker() -> None:
-    far = Far(40058)
+async def missing(_: web.Request) -> web.Response:
+    return web.Response(status=404)
+
+
+@pytest.mark.parametrize("answer", [40058, missing])
+async def test_refusals_do_not_open_the_breaker(answer: Any) -> None:
+    far = Far(answer)
     async with client_of(far) as (client, _):
         for _ in range(10):
             with pytest.raises(Refused):
                 await client.post("message/send", {}, effect=True)
     assert len(far.paths) == 10
+
+
+async def test_an_admitted_call_makes_the_next_window_short_again() -> None:
+    far = Far(45009, 45009, 0, 45009)
+    async with client_of(far) as (client, clock):
+        waits = []
+        for _ in range(4):
+            try:
+                await client.post("message/send", {}, effect=True)
+            except Retry as closed:
+                waits.append(closed.retry_after)
+            clock.advance(3600)
+    assert waits == [60.0, 300.0, 60.0]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,8 @@ import stamina
 
 from cards.door import ChatDoor, Refused, Retry, Unsure
 from domain.chat import Account, Message, Recipient, Tap
-from integrations.chat.wecom import verify_callback
+from integrations.chat.wecom import codes, verify_callback
+from integrations.chat.wecom.attempts import CleanAttempts
 from integrations.chat.wecom.errors import Misconfigured
 from tests.integrations.wecom_kit import LIN, Rig, final_card, refund_card, rig, to
 
@@ -122,6 +123,7 @@ async def test_parts_that_arrived_are_not_repeated_after_a_break(r: Rig) -> None
     sending = asyncio.create_task(r.door.send_text(to(), text, key="k1", attempt=1))
     await first
     r.fault("lost_answer", SEND)  # strikes the second part
+    assert isinstance(news, AsyncGenerator)
     await news.aclose()
     with pytest.raises(Unsure):
         await sending
@@ -130,6 +132,44 @@ async def test_parts_that_arrived_are_not_repeated_after_a_break(r: Rig) -> None
     parts = [t.split("\n")[0] for t in r.texts()]
     assert len(parts) > 2
     assert parts == [f"({n}/{len(parts)})" for n in range(1, len(parts) + 1)]
+
+
+async def test_parts_are_not_repeated_after_a_refusal_in_the_middle(r: Rig) -> None:
+    text = "\n".join(f"{n:04d} 订单已发货" for n in range(100))
+    news = r.world.listen()
+    first = asyncio.ensure_future(anext(news))
+    await asyncio.sleep(0)
+    sending = asyncio.create_task(r.door.send_text(to(), text, key="k1", attempt=1))
+    await first
+    r.fault("429", SEND)
+    with pytest.raises(Retry):
+        await sending
+    assert isinstance(news, AsyncGenerator)
+    await news.aclose()
+    r.world.clock.advance(61)
+    await r.door.send_text(to(), text, key="k1", attempt=2)
+    assert [t.split("\n")[0] for t in r.texts()] == ["(1/2)", "(2/2)"]
+
+
+async def test_a_wait_after_an_unknown_outcome_keeps_the_check_on(r: Rig) -> None:
+    r.fault("lost_answer", SEND)
+    with pytest.raises(Unsure):
+        await r.door.send_text(to(), "订单已发货", key="k1", attempt=1)
+    r.fault("429", SEND)
+    with pytest.raises(Retry):
+        await r.door.send_text(to(), "订单已发货", key="k1", attempt=2)
+    r.world.clock.advance(61)
+    await r.door.send_text(to(), "订单已发货", key="k1", attempt=3)
+    assert r.texts() == ["订单已发货"]
+
+
+def test_an_attempt_made_elsewhere_switches_the_check_on() -> None:
+    attempts = CleanAttempts()
+    attempts.note("k1", 1, clean=True)
+    assert not attempts.must_check("k1", 2)
+    assert attempts.must_check("k1", 3)  # the second was another replica's
+    attempts.note("k1", 2, clean=False)
+    assert attempts.must_check("k1", 3)
 
 
 async def test_after_a_restart_a_repeat_is_checked_too(r: Rig) -> None:
@@ -290,10 +330,14 @@ async def test_an_update_whose_answer_was_lost_falls_back_to_the_reserve(r: Rig)
 
 async def test_codes_end_after_72_hours(r: Rig) -> None:
     sent = await r.send_card(refund_card(), "c1")
-    r.world.clock.advance(72 * 3600 - 601)
+    tap = await tapped(r)
+    only_tap = replace(sent, handle=codes.without(r.door.note_tap(sent, tap), str(sent.handle["send_code"])))
+    r.world.clock.advance(72 * 3600 - 605)
     assert r.door.can_update(sent, final=True)
-    r.world.clock.advance(2)
+    assert r.door.can_update(only_tap, final=False)
+    r.world.clock.advance(10)
     assert not r.door.can_update(sent, final=True)
+    assert not r.door.can_update(only_tap, final=True)
 
 
 async def test_a_tap_counts_once_however_often_it_is_noted(r: Rig) -> None:
@@ -331,6 +375,14 @@ async def test_a_card_against_the_rules_never_leaves(r: Rig) -> None:
         await r.door.send_card(to(), refund_card(buttons=refund_card().buttons * 4), card_id="c1", attempt=1)
     assert refused.value.code == "lint"
     assert r.calls(SEND) == 0
+
+
+async def test_cards_count_as_messages(r: Rig) -> None:
+    for n in range(25):
+        await r.send_card(refund_card(), f"c{n}")
+    with pytest.raises(Retry):
+        await r.send_card(refund_card(), "c25")
+    assert r.calls(SEND) == 25
 
 
 async def test_a_card_final_from_the_start_and_one_without_buttons(r: Rig) -> None:

@@ -87,7 +87,8 @@ def test_what_cannot_be_read_is_unhandled() -> None:
     assert read_inbound("main", "text", b"{}", "k1") == Unhandled(
         "k1", nothing, datetime.fromtimestamp(0, UTC), kind="text"
     )
-    assert read("<MsgType>text</MsgType><MsgType>event</MsgType>", "text").account == LISI
+    twice = read("<MsgType>text</MsgType><MsgType>event</MsgType>", "unknown")
+    assert twice == Unhandled("k1", LISI, AT, kind="unknown")
 
 
 @given(

@@ -138,6 +138,36 @@ async def test_a_ban_is_waited_out(clock: ManualClock) -> None:
     assert fetch.calls == 1
 
 
+async def test_one_who_gives_up_does_not_end_it_for_the_others(clock: ManualClock) -> None:
+    fetch = Gettoken()
+    fetch.gate.clear()
+    token = AccessToken(fetch, clock, "main")
+    impatient, patient = asyncio.create_task(token.get()), asyncio.create_task(token.get())
+    await asyncio.sleep(0)
+    impatient.cancel()
+    await asyncio.sleep(0)
+    fetch.gate.set()
+    assert await patient == "t1"
+    assert fetch.calls == 1
+
+
+async def test_a_secret_refused_at_a_renewal_leaves_the_living_token_in_use(clock: ManualClock) -> None:
+    fetch = Gettoken()
+    token = AccessToken(fetch, clock, "main")
+    await token.get()
+    clock.advance(7000)
+    fetch.errors = [Misconfigured("secret", code="40001")]
+    for _ in range(3):
+        assert await token.get() == "t1"
+        await landed()
+        clock.advance(60)
+    assert fetch.calls == 2
+    clock.advance(20)
+    with pytest.raises(Misconfigured):
+        await token.get()
+    assert fetch.calls == 2
+
+
 async def test_closing_ends_a_fetch_under_way(clock: ManualClock) -> None:
     fetch = Gettoken()
     fetch.gate.clear()

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 import pytest
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from integrations.chat.wecom.envelope import extract_encrypt
@@ -69,6 +69,12 @@ def test_documents_read_as_defusedxml_reads_them(text: str) -> None:
     assert parse_xml(text.encode()) == (read if isinstance(read, dict) else {})
 
 
+@example("<xml><a>1</a><a>2</a></xml>")
+@example("<xml><OptionId>1</OptionId></xml>")
+@example("<xml><a>1</a><SelectedItems>2</SelectedItems></xml>")
+@example("<xml><a><![CDATA[]]]]></a><b>]]</b></xml>")
+@example("<xml><a><![CDATA[</a><b>]]></b></xml>")
+@example("<xml>" + "<a>1</a>" * 3 + "</xml>")
 @given(
     st.one_of(
         DOCUMENTS,
@@ -166,6 +172,9 @@ def test_encrypt_is_found_in_every_form(body: str) -> None:
         "<xml><A><Encrypt><![CDATA[a]]></Encrypt></A></xml>",
         "<!-- <Encrypt><![CDATA[a]]></Encrypt> --><xml></xml>",
         "<xml><Encrypt><![CDATA[a]]></Encrypt>",
+        "<Encrypt><![CDATA[a]]></Encrypt></xml>",
+        "<!DOCTYPE x><xml><Encrypt><![CDATA[a]]></Encrypt></xml>",
+        "<xml><A>&x;</A><Encrypt><![CDATA[a]]></Encrypt></xml>",
     ],
 )
 def test_encrypt_elsewhere_is_not_taken(body: str) -> None:

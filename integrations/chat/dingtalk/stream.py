@@ -46,6 +46,7 @@ class StreamClient:
     async def run(self, receive: Receive) -> None:
         """Hand every frame to `receive`, which returns once it is safely kept."""
         self._running = True
+        self._done.clear()
         try:
             while not self._stopping.is_set():
                 link = await self._connect(receive)
@@ -53,6 +54,8 @@ class StreamClient:
                     continue
                 self._retire_current()
                 self._current = link
+                if self._stopping.is_set():  # it came while the connection was being opened
+                    break
                 await link.over.wait()
                 self._learn(link)  # next comes the successor; this link drains only once that one stands
         finally:

@@ -47,7 +47,7 @@ class AccessToken:
         """The living token; waits for the one fetch under way when there is none."""
         now = self._clock.now()
         if self._token and now < self._ends_at:
-            if now >= self._renew_at and self._refusal() is None:
+            if now >= self._renew_at:
                 self._flight = self._begin()
             return self._token
         refusal = self._refusal()
@@ -112,6 +112,6 @@ class AccessToken:
         """Say that a renewal failed; those who waited for it get the error as well."""
         error = None if flight.cancelled() else flight.exception()
         if isinstance(error, DoorError):
-            log.warning("wecom_token_not_renewed", app=self._app, code=error.code, error=str(error))
+            log.warning("the WeCom token was not renewed", app=self._app, code=error.code, error=str(error))
         elif error is not None:
-            log.error("wecom_token_not_renewed", app=self._app, error=type(error).__name__)
+            log.error("the WeCom token was not renewed", app=self._app, error=type(error).__name__)

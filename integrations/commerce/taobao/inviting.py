@@ -35,7 +35,7 @@ async def invite(client: TopClient, tid: str, amount: Money, *, key: str, reason
     """Append one line to the seller's memo, once for a key however often it is asked for."""
     trade = await _read(client, tid)
     memo = str(trade.get("seller_memo") or "")
-    if False:
+    if has_key(memo, key):
         return
     args = {
         "tid": tid,
