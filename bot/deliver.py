@@ -142,7 +142,7 @@ class Deliverer:
         if isinstance(decision, Aside):
             log.error("laid aside", item=item.id, lane=item.lane, attempts=item.attempts, error=text)
             await self._db.outbox.dead(item.id, text)
-            await note_refusal(self._db, self._scene, item, error)
+            await note_refusal(self._db, self._scene, self._doors, item, error)
             return decision.outcome
         due = self._scene.clock.now() + timedelta(seconds=decision.seconds)
         await self._db.outbox.retry(item.id, text, due)

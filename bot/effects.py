@@ -12,14 +12,14 @@ from domain.chat import Recipient
 from domain.order import Order
 from domain.order_refresh import store_copy
 from domain.outbox import Effect, RefreshCard, SendCard, SendText
-from domain.ports import NotFound, ShopConnector, ShopError
+from domain.ports import NotFound, ShopConnector, ShopError, UnitOfWork
 from domain.refund_execution import Execution, execute_refund
 from domain.refund_request import order_subject
 
 PATIENCE = 2  # tries of a look-up a person waits for, before the last known state has to do
 
 
-async def refund_execute(context: EffectContext, effect: Effect, _attempt: int) -> None:
+async def refund_execute(context: EffectContext, effect: Effect, attempt: int) -> None:
     """Carry an approved refund out. Safe to repeat at any point (domain/refund_execution.py)."""
     refund = await context.unit_of_work().refunds.get(effect.subject.id)
     if refund is None:
@@ -30,7 +30,9 @@ async def refund_execute(context: EffectContext, effect: Effect, _attempt: int) 
         shop=shop,
         open_work=context.unit_of_work,
         now=context.clock.now,
-        finish=lambda uow, result: context.finish(uow, result),
+        finish=context.finish,
+        tell=lambda uow, waiting, text: _tell(context, uow, waiting.requester, text),
+        attempt=attempt,
     )
     try:
         again = await execute_refund(job)
@@ -101,6 +103,12 @@ async def _show_found(context: EffectContext, found: Order, to: Recipient) -> No
     uow.send(SendCard(to, order_subject(order.id)), key=f"{context.key}.card")
     context.finish(uow, {"outcome": "found", "order": str(found.key)})
     await uow.commit()
+
+
+def _tell(context: EffectContext, uow: UnitOfWork, staff_id: str, text: str) -> None:
+    person = context.scene.directory.by_id(staff_id)
+    for account in person.accounts if person else ():
+        uow.send(SendText(Recipient(account), text))
 
 
 def _shop(context: EffectContext, code: str) -> ShopConnector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from cards.door import DoorError
 from cards.scene import Scene
 from domain.audit import AuditEntry
@@ -15,7 +17,10 @@ from storage.items import OutboxItem
 NOTICE = "notice."  # keys of our own notices: one that cannot be delivered must not cause another
 
 
-async def note_refusal(db: Database, scene: Scene, item: OutboxItem, error: Exception) -> None:
+async def note_refusal(
+    db: Database, scene: Scene, doors: Collection[tuple[str, str]], item: OutboxItem, error: Exception
+) -> None:
+    """`doors`: the (platform, app) of those that are open."""
     out = item.outgoing
     now = scene.clock.now()
     code = error.code if isinstance(error, DoorError) else ""
@@ -42,7 +47,8 @@ async def note_refusal(db: Database, scene: Scene, item: OutboxItem, error: Exce
     )
     for person in scene.directory.with_roles(frozenset({Role.ADMIN})):
         for account in person.accounts:
-            uow.send(SendText(Recipient(account), text), key=f"{key}.{account}")
+            if (account.platform, account.app) in doors:
+                uow.send(SendText(Recipient(account), text), key=f"{key}.{account}")
     await uow.commit()  # a key that is there already is left out: that is once a day
 
 

@@ -124,7 +124,7 @@ def _buttons(refund: Refund, policy: RefundPolicy, decides: bool, step: str) -> 
     approve = f"同意 {refund.number}"
     if step == "confirm":
         return (
-            _button(f"确认退 {refund.amount}", "refund.confirm", refund, approve, Style.PRIMARY),
+            _button("确认退款", "refund.confirm", refund, approve, Style.PRIMARY),
             _button("返回", "refund.back", refund, f"退款单 {refund.number}"),
         )
     if step == "reason":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from domain.order import Order, OrderState, TimelineEntry
+from domain.order import Order, OrderState, ShopRefund, TimelineEntry
 
 STATE_NAMES = {
     OrderState.UNPAID: "待付款",
@@ -56,8 +56,8 @@ def merge(known: Order, incoming: Order, *, authoritative: bool) -> Order | None
     """The order to keep when the shop says something new; None when there is nothing to change.
 
     An older or equal `version` changes nothing. A step back in the chain is believed only from an
-    authoritative copy (a pulled detail), never from a push (platforms.md §2.2). Clear receiver data and the
-    desk's own timeline survive a copy that lacks them.
+    authoritative copy (a pulled detail), never from a push (platforms.md §2.2). Clear receiver data, refunds
+    the platform no longer lists and the desk's own timeline survive a copy that lacks them.
     """
     if incoming.version <= known.version:
         return None
@@ -76,10 +76,20 @@ def merge(known: Order, incoming: Order, *, authoritative: bool) -> Order | None
         id=known.id,
         revision=known.revision,
         receiver=receiver,
+        refunds=merge_refunds(known.refunds, incoming.refunds),
         timeline=merge_timeline(known.timeline, incoming.timeline),
         region=incoming.region or known.region,
         warehouse=incoming.warehouse or known.warehouse,
     )
+
+
+def merge_refunds(
+    ours: tuple[ShopRefund, ...], theirs: tuple[ShopRefund, ...]
+) -> tuple[ShopRefund, ...]:
+    """Theirs where they tell of a refund; one they do not list any more (TOP names only the newest of a line)
+    is still money that went back."""
+    told = {refund.platform_refund_id for refund in theirs}
+    return (*(refund for refund in ours if refund.platform_refund_id not in told), *theirs)
 
 
 def merge_timeline(

@@ -20,8 +20,14 @@ from domain.refund import Refund
 from domain.refund_request import order_subject, refund_subject
 
 WAIT_FOR_BUYER_SECONDS = 60.0
-ASK_AGAIN_SECONDS = 3.0
+ASK_AGAIN_SECONDS = (3.0, 3.0, 10.0, 30.0, 60.0, 300.0)  # by try; the last one repeats
 WAIT_FOR_CODE_SECONDS = 300.0
+
+
+WAITING_WORDS = {
+    "buyer": "已批准。请让买家在店铺提交 {amount} 的退款申请，提交后自动同意",
+    "code": "已批准，但店铺要短信验证码。请到店铺后台确认这笔退款",
+}
 
 
 class Finish(Protocol):
@@ -32,13 +38,16 @@ class Finish(Protocol):
 
 @dataclass(frozen=True)
 class Execution:
-    """What one try needs. `open_work` makes a fresh unit of work under the refund's trace."""
+    """What one try needs. `open_work` makes a fresh unit of work under the refund's trace; `tell` adds a message
+    to the requester to a unit of work; `attempt` counts the tries from 1."""
 
     number: str
     shop: ShopConnector
     open_work: Callable[[], UnitOfWork]
     now: Callable[[], datetime]
     finish: Finish
+    tell: Callable[[UnitOfWork, Refund, str], None]
+    attempt: int = 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,8 @@ async def _settle(job: Execution, refund: Refund) -> TryAgain | None:
         result = await job.shop.agree_refund(application, refund.amount, key=refund.number)
     except RemoteUnknown:
         await _note(job, replace(refund, money=MoneyState.UNKNOWN), "退款结果未知，正在向店铺核实")
-        return TryAgain(ASK_AGAIN_SECONDS, "the shop's answer was lost: asking before anything else")
+        seconds = ASK_AGAIN_SECONDS[min(job.attempt, len(ASK_AGAIN_SECONDS)) - 1]
+        return TryAgain(seconds, "the shop's answer was lost: asking before anything else")
     return await _result(job, refund, result)
 
 
@@ -120,7 +130,7 @@ async def _note(job: Execution, refund: Refund, line: str) -> Refund:
     """Keep a step on the way; writes nothing when nothing changed, so waiting does not fill the audit."""
     uow = job.open_work()
     current = await uow.refunds.get(refund.number)
-    if current == refund:
+    if current is None or current == refund:
         return refund
     uow.refunds.save(refund)
     details: dict[str, object] = {
@@ -136,6 +146,9 @@ async def _note(job: Execution, refund: Refund, line: str) -> Refund:
     if line:
         uow.touch(refund_subject(refund.number))
         uow.touch(order_subject(refund.order_id))
+    if refund.waiting and refund.waiting != current.waiting:
+        words = WAITING_WORDS[refund.waiting].format(amount=refund.amount)
+        job.tell(uow, refund, f"{refund.number} {words}")
     await uow.commit()
     return replace(refund, revision=refund.revision + 1)
 

@@ -16,6 +16,7 @@ from storage.instants import from_micros, to_micros
 from storage.items import DEAD, DONE, READY, RUNNING, InboxItem
 from storage.queue import RowQueue, move, take
 from storage.tables import inbox as table
+from storage.texts import storable
 
 _PURGE_STEP = 1000
 
@@ -28,7 +29,8 @@ class Inbox(RowQueue):
     async def put(self, platform: str, app: str, kind: str, key: str, payload: bytes, trace_id: str) -> bool:
         """Store durably; True when stored, False for a repeat of (platform, app, key). Only after either may
         the platform get its acknowledgement; StorageUnavailable means it must not."""
-        row = InboxRow(platform, app, _storable(key), _storable(kind), payload, trace_id, self._now())
+        # One odd key must not fail the batch it shares with others.
+        row = InboxRow(platform, app, storable(key), storable(kind), payload, storable(trace_id), self._now())
         stored = await self.log.append(row)
         if stored:
             self.wake.set()
@@ -112,10 +114,3 @@ def _purge(connection: Connection, *, before: int) -> int:
 
 def _nothing_lost(_connection: Connection, _ids: Collection[int], _now: int) -> None:
     """Tries of inbox rows are only counted, not listed."""
-
-
-def _storable(text: str) -> str:
-    """Text both databases take: no NUL, no half of a surrogate pair; one odd key must not fail a batch."""
-    if text.isascii() and "\0" not in text:
-        return text
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

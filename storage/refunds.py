@@ -18,6 +18,7 @@ from storage.engines import Engines
 from storage.instants import from_micros, maybe_instant, maybe_micros, to_micros
 from storage.pending import Pending
 from storage.tables import refunds as table
+from storage.texts import storable
 
 
 class SqlRefunds:
@@ -75,7 +76,7 @@ def _to_row(refund: Refund) -> dict[str, Any]:
         "platform_order_id": refund.order_key.platform_order_id,
         "amount": refund.amount.minor,
         "currency": refund.amount.currency,
-        "reason": refund.reason,
+        "reason": storable(refund.reason),
         "requester": refund.requester,
         "requester_name": refund.requester_name,
         "requested_at": to_micros(refund.requested_at),
@@ -85,7 +86,7 @@ def _to_row(refund: Refund) -> dict[str, Any]:
         "decisions": orjson.dumps(refund.decisions).decode(),
         "platform_refund_id": refund.platform_refund_id,
         "waiting": refund.waiting,
-        "outcome": refund.outcome,
+        "outcome": storable(refund.outcome),
         "finished_at": maybe_micros(refund.finished_at),
         "trace_id": refund.trace_id,
         "revision": refund.revision + 1,

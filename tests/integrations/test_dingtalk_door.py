@@ -173,7 +173,8 @@ async def test_a_card_changes_for_everybody_and_ends_without_buttons() -> None:
         shown = at.bot_messages(chat=to.chat_id)[0]["card"]
         assert handle == sent.handle
         assert (shown["state"], shown["buttons"], shown["title"]) == ("final", [], "🟡 退款 20.00 元 已退款")
-        assert shown["data"]["logo"] == ""  # by key: what was not named stays
+        change = json.loads(next(x for x in at.kit.world.exchanges if x.method == "PUT").request)
+        assert change["cardUpdateOptions"] == {"updateCardDataByKey": True}  # else other variables vanish
 
 
 async def test_a_lost_answer_makes_one_card() -> None:

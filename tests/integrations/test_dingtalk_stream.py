@@ -140,6 +140,18 @@ async def test_the_old_connection_drains_while_the_new_one_stands() -> None:
         assert at.door.stream_stats.opened == 2
 
 
+async def test_a_planned_change_waits_for_nothing_and_a_second_one_soon_after_does() -> None:
+    patient = replace(QUICK, first_wait=3600, longest_wait=3600)
+    async with desk(patient) as at, at.listening():
+        await at.kit.sim.gateway.disconnect(at.kit.sim.courier.connections()[0], "connection is expired")
+        await eventually(lambda: at.door.stream_stats.opened == 2)
+        live = next(c for c in at.kit.sim.courier.connections() if not c.draining)
+        await at.kit.sim.gateway.disconnect(live, "connection is expired")
+        await eventually(lambda: at.door.stream_stats.reconnects["disconnect"] == 2)
+        await asyncio.sleep(0.2)  # room for the connection that must not come yet
+        assert at.door.stream_stats.opened == 2
+
+
 async def test_a_half_dead_socket_is_found_and_replaced() -> None:
     quick = replace(QUICK, ping_every=0.1, silence=1.0)
     async with desk(quick) as at, at.listening():

@@ -106,3 +106,13 @@ def test_the_storage_is_chosen_by_uri() -> None:
     assert isinstance(open_storage("async+memory://"), MovingWindows)
     with pytest.raises(ValueError, match="not an asynchronous storage"):
         open_storage("memory://")
+
+
+async def test_two_processes_share_one_limit_through_redis(redis_url: str) -> None:
+    uri = f"async+{redis_url}/5"
+    first, second = SendLimits("shared", uri=uri), SendLimits("shared", uri=uri)
+    assert await taken(first, "lisi") + await taken(second, "lisi") == MEMBER_PER_MINUTE
+    with pytest.raises(Retry) as refused:
+        await second.take_member("lisi")
+    assert refused.value.retry_after is not None
+    assert 0 < refused.value.retry_after <= 60

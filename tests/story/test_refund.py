@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,17 @@ from domain.policy import Policies, RefundPolicy
 from tests.office import LIN, PLATFORMS, QIAN, SUN, WU, ZHAO, ZHOU, Office, holds, open_office, summary
 
 both = pytest.mark.parametrize("platform", PLATFORMS)
+
+
+def audit_rows(office: Office, subject_id: str) -> list[tuple[str, str, str]]:
+    """(actor, origin, action) as they stand in the database's own file."""
+    file = office.desk.settings.database.url.partition(":///")[2]
+    with closing(sqlite3.connect(file)) as db:
+        found = db.execute(
+            "SELECT actor, origin, action FROM audit WHERE subject_id = ? AND action <> 'refund.progress' ORDER BY id",
+            (subject_id,),
+        )
+        return found.fetchall()
 
 
 async def ask(office: Office, platform: str, number: str, words: str = "100 破损") -> str:
@@ -91,13 +104,13 @@ async def test_a_large_sum_is_asked_twice(office: Office, platform: str) -> None
     rf = await ask(office, platform, await office.order("2000.00"), "1500 破损")
     card = await office.card(platform, QIAN, rf, "同意")
     await office.tap(platform, QIAN, card, "同意")
-    confirm = await office.card(platform, QIAN, rf, "请再确认一次", "确认退 ¥1500.00")
+    confirm = await office.card(platform, QIAN, rf, "请再确认一次", "退 ¥1500.00", "确认退款")
     assert await office.refunds() == []
     await office.tap(platform, QIAN, confirm, "返回")
     back = await office.wait(platform, QIAN, lambda m: holds(m, rf, "同意", "驳回") and not holds(m, "请再确认"))
     await office.tap(platform, QIAN, back, "同意")
     again = await office.card(platform, QIAN, rf, "请再确认一次")
-    await office.tap(platform, QIAN, again, "确认退 ¥1500.00")
+    await office.tap(platform, QIAN, again, "确认退款")
     await office.card(platform, LIN, rf, "已退款")
     assert len(await office.refunds()) == 1
 
@@ -106,7 +119,8 @@ async def test_a_large_sum_is_asked_twice(office: Office, platform: str) -> None
 async def test_two_approvers_at_once_and_double_taps_pay_once(office: Office, platform: str) -> None:
     rf = await ask(office, platform, await office.order("129.00"))
     cards = {person: await office.card(platform, person, rf, "同意") for person in (QIAN, SUN, ZHOU)}
-    taps = [office.tap(platform, p, c, "同意", forge=True) for p, c in cards.items() for _ in range(3)]
+    key = {person: card["card"]["buttons"][0]["action"] for person, card in cards.items()}
+    taps = [office.tap(platform, p, c, key[p], forge=True) for p, c in cards.items() for _ in range(3)]
     await asyncio.gather(*taps)
     await office.card(platform, LIN, rf, "已退款")
     await office.quiet()
@@ -170,7 +184,8 @@ async def test_two_requests_at_once_never_exceed_what_was_paid(office: Office, p
     await asyncio.gather(
         office.say(platform, LIN, f"退款 {number} 100 破损"), office.say("wecom", ZHOU, f"退款 {number} 99 少发")
     )
-    await office.quiet()
+    for where, person in ((platform, LIN), ("wecom", ZHOU)):
+        await office.wait(where, person, lambda m: holds(m, "申请人") or holds(m, "最多还能退 ¥"))
     order = (await office.desk.db.unit_of_work("0" * 16).orders.by_number(number))[0]
     refunds = await office.desk.db.unit_of_work("0" * 16).refunds.of_order(order.id)
     assert [r.amount.minor for r in refunds] in ([10000], [9900])
@@ -248,7 +263,9 @@ async def test_waits_for_the_buyer_when_nobody_applied_at_the_shop(office: Offic
     number = await office.order("129.00")
     rf = await ask(office, platform, number)
     await office.tap(platform, QIAN, await office.card(platform, QIAN, rf, "同意"), "同意")
-    await office.card(platform, QIAN, rf, "等买家申请")
+    await office.text(platform, LIN, rf, "请让买家在店铺提交 ¥100.00 的退款申请")
+    if platform == "dingtalk":  # WeCom's one spare code is kept for the final state
+        await office.card(platform, LIN, rf, "等买家申请")
     await office.post("/shops/taobao/buyer", {"tid": number, "amount": "100.00", "reason": "破损"})
     await office.post("/clock", {"advance": 61})
     await office.card(platform, LIN, rf, "已退款")
@@ -271,8 +288,7 @@ async def test_who_did_what_when_and_from_where_is_in_the_audit(office: Office) 
     rf = await ask(office, "wecom", await office.order("129.00"))
     await office.tap("dingtalk", QIAN, await office.card("dingtalk", QIAN, rf, "同意"), "同意")
     await office.card("wecom", LIN, rf, "已退款")
-    rows = await office.desk.db.audit_of("refund", rf)
-    assert [(r.actor, r.origin, r.action) for r in rows if r.action != "refund.progress"] == [
+    assert audit_rows(office, rf) == [
         ("林小满", "wecom:main", "refund.requested"),
         ("钱进", "dingtalk:main", "refund.approved"),
         ("shop:tmall-flagship", "outbox", "refund.paid"),

@@ -1,0 +1,1 @@
+"""Servers and loops of other frameworks, run as processes of their own beside ours."""
