@@ -36,7 +36,7 @@ async def build(
 
 def view(scene: Scene, subject: SubjectRef, orders: Sequence[Order], query: str, viewer: Viewer) -> Card:
     listed = orders[:MAX_LISTED]
-    more = f"另有 {len(orders) - len(listed)} 张没列出，请再加一个条件（订单号、运单号或手机号）"
+    more = f"还有 {len(orders) - len(listed)} 张，请加订单号或运单号再查"
     return Card(
         kind="lookup",
         subject=subject,

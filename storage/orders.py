@@ -15,6 +15,7 @@ from domain.ports import Conflict
 from domain.refund import BuyerHistory
 from storage import buyer_history, order_rows, receivers
 from storage.engines import Engines
+from storage.many import insert_many
 from storage.pending import Pending
 from storage.secrets import DataKeys
 from storage.tables import order_refs
@@ -110,11 +111,8 @@ def write_order(connection: Connection, order: Order, keys: DataKeys) -> int:
 
 
 def write_refs(connection: Connection, found: Sequence[tuple[int, tuple[str, str]]]) -> None:
-    if found:
-        connection.execute(
-            sa.insert(order_refs),
-            [{"order_id": order_id, "kind": kind, "value": value} for order_id, (kind, value) in found],
-        )
+    rows = [{"order_id": order_id, "kind": kind, "value": value} for order_id, (kind, value) in found]
+    insert_many(connection, order_refs, rows)
 
 
 def replace_refs(connection: Connection, wanted: dict[int, set[tuple[str, str]]]) -> None:

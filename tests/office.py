@@ -65,14 +65,18 @@ class Office:
             return await answer.json()
 
     async def say(self, platform: str, who: Person, text: str, *, chat: str = "") -> Any:
-        return await self.post("/say", {"platform": platform, "user": who.on(platform), "text": text, "chat": chat})
+        return await self.post(
+            "/say", {"platform": platform, "user": who.on(platform), "text": text, "chat": chat}
+        )
 
     async def tap(self, platform: str, who: Person, message: Shown, button: str, **more: Any) -> Any:
         body = {"platform": platform, "user": who.on(platform), "message_id": message["id"], "action": button}
         return await self.post("/tap", {**body, **more})
 
     async def messages(self, platform: str, who: Person) -> list[Shown]:
-        found: list[Shown] = (await self.get("/messages", platform=platform, user=who.on(platform)))["messages"]
+        found: list[Shown] = (await self.get("/messages", platform=platform, user=who.on(platform)))[
+            "messages"
+        ]
         return found
 
     async def wait(self, platform: str, who: Person, wanted: Callable[[Shown], bool]) -> Shown:

@@ -14,7 +14,7 @@ from bot.doctor.exam import Exam
 from bot.doctor.rounds import examine
 from bot.doctor.verdict import Mark
 from bot.settings import Settings, load
-from domain.clock import SystemClock
+from domain.clock import Clock, SystemClock
 
 NAME = "doctor"
 HELP = "check settings, database, chat apps, shops, network and clock, and say what to do"
@@ -27,15 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     settings = load(args.config)
     logs.configure("critical", "console")  # the report says it in plain words
-    return asyncio.run(_report(settings))
+    return asyncio.run(report(settings))
 
 
-async def _report(settings: Settings) -> int:
+async def report(settings: Settings, clock: Clock | None = None) -> int:
     """Print each finding as it comes; 1 when something is to be put right."""
     marks: Counter[Mark] = Counter()
     heading = ""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        exam = Exam(settings, SystemClock(), session)
+        exam = Exam(settings, clock or SystemClock(), session)
         try:
             async with aclosing(examine(exam)) as findings:
                 async for finding in findings:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot import logs
 from tests.bot.kit import Small, small
 
 
@@ -14,3 +15,9 @@ from tests.bot.kit import Small, small
 async def desk(tmp_path: Path) -> AsyncIterator[Small]:
     async with small(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def plain_logs() -> None:
+    """As the server writes them, not structlog's picture with every local variable."""
+    logs.configure("debug", "json")

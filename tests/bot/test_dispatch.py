@@ -166,7 +166,7 @@ async def test_a_hanging_handler_is_cut_off_and_tried_again(desk: Small) -> None
         if len(runs) == 1:
             await asyncio.Event().wait()
 
-    async with dispatching(desk, hangs_once, seconds=0.05):
+    async with dispatching(desk, hangs_once, seconds=1.0):
         await desk.receive(text_item("linxiaoman", "x", "1"))
         await until(lambda: ready_again(desk))
         desk.advance(1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp.test_utils import unused_port
 
 from cards.door import Retry
 from integrations.chat.wecom import windows
@@ -116,3 +117,13 @@ async def test_two_processes_share_one_limit_through_redis(redis_url: str) -> No
         await second.take_member("lisi")
     assert refused.value.retry_after is not None
     assert 0 < refused.value.retry_after <= 60
+    await first.close()
+    await second.close()
+
+
+async def test_a_shared_storage_that_is_down_stops_sending_for_a_moment() -> None:
+    limits = SendLimits("main", uri=f"async+redis://127.0.0.1:{unused_port()}")
+    with pytest.raises(Retry) as refused:
+        await limits.take_member("lisi")
+    assert (refused.value.code, refused.value.retry_after) == ("limits_down", 5.0)
+    await limits.close()

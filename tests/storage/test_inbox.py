@@ -188,10 +188,10 @@ async def test_a_full_disk_gives_no_acknowledgement(sqlite: Database) -> None:
 
 
 async def test_a_lost_connection_gives_no_acknowledgement_and_heals(
-    postgres: Database, postgres_database: str
+    postgres: Database, postgres_desk: str
 ) -> None:
     assert await put(postgres, "k1")
-    operator = await asyncpg.connect(postgres_database)
+    operator = await asyncpg.connect(postgres_desk)
     await operator.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -16,8 +16,8 @@ from storage.tables import metadata
 from tests.storage.factory import DATA_KEY, make_audit
 
 
-async def test_an_empty_database_is_brought_to_head(database_url: str, clock: ManualClock) -> None:
-    db = open_database(database_url, clock=clock, data_key=DATA_KEY)
+async def test_an_empty_database_is_brought_to_head(empty_url: str, clock: ManualClock) -> None:
+    db = open_database(empty_url, clock=clock, data_key=DATA_KEY)
     assert not await db.at_head()
     await db.upgrade()
     assert await db.at_head()

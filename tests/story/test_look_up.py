@@ -22,7 +22,9 @@ async def test_help_lists_only_what_the_caller_may_do(office: Office, platform: 
 
 
 @both
-@pytest.mark.parametrize("wording", ["查单 {no}", "{no}", "chadan {no}", "帮我看下 {no} 到哪了，客户催了👍", "查单{no}"])
+@pytest.mark.parametrize(
+    "wording", ["查单 {no}", "{no}", "chadan {no}", "帮我看下 {no} 到哪了，客户催了👍", "查单{no}"]
+)
 async def test_one_match_gives_the_order_card(office: Office, platform: str, wording: str) -> None:
     number = await office.order("129.00", receiver={"name": "李小明", "phone": PHONE})
     await office.say(platform, LIN, wording.format(no=number))
@@ -52,7 +54,9 @@ async def test_several_matches_give_a_list_to_choose_from(office: Office, platfo
 
 
 @both
-async def test_an_order_the_desk_has_never_seen_is_asked_for_at_the_shop(office: Office, platform: str) -> None:
+async def test_an_order_the_desk_has_never_seen_is_asked_for_at_the_shop(
+    office: Office, platform: str
+) -> None:
     made = await office.post("/orders", {"orders": [{"payment": "77.00", "status": "paid"}]})
     number = made["orders"][0]["platform_order_id"]
     await office.say(platform, LIN, number)
@@ -68,9 +72,12 @@ async def test_no_match_says_where_it_looked(office: Office, platform: str) -> N
 
 @both
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("帮主", "帮助"), ("tuikaun", "退款"), ("茶单", "查单"), ("bangzh", "帮助"), ("退宽", "退款")]
+    ("typed", "meant"),
+    [("帮主", "帮助"), ("tuikaun", "退款"), ("茶单", "查单"), ("bangzh", "帮助"), ("退宽", "退款")],
 )
-async def test_a_typo_gets_the_nearest_commands(office: Office, platform: str, typed: str, meant: str) -> None:
+async def test_a_typo_gets_the_nearest_commands(
+    office: Office, platform: str, typed: str, meant: str
+) -> None:
     await office.say(platform, LIN, typed)
     await office.text(platform, LIN, "没看懂", meant)
 
@@ -102,7 +109,9 @@ async def test_refresh_reads_the_order_at_the_shop_and_changes_the_card_in_place
     card = await office.card(platform, LIN, number, "已付款")
     await office.post("/shops/taobao/buyer", {"tid": number, "amount": "50.00", "reason": "少发"})
     await office.tap(platform, LIN, card, "刷新")
-    changed = await office.wait(platform, LIN, lambda m: m["id"] == card["id"] and holds(m, "买家申请退款 ¥50.00"))
+    changed = await office.wait(
+        platform, LIN, lambda m: m["id"] == card["id"] and holds(m, "买家申请退款 ¥50.00")
+    )
     assert changed["updates"] >= 1
 
 

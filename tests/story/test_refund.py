@@ -53,7 +53,9 @@ async def test_approved_by_a_tap_and_every_card_shows_the_outcome(office: Office
 
 
 @both
-async def test_a_small_refund_of_a_clean_buyer_passes_by_rule_and_says_why(office: Office, platform: str) -> None:
+async def test_a_small_refund_of_a_clean_buyer_passes_by_rule_and_says_why(
+    office: Office, platform: str
+) -> None:
     number = await office.order("129.00")
     rf = await ask(office, platform, number, "30 少发一件")
     done = await office.card(platform, LIN, rf, "已退款", "小额免审")
@@ -107,7 +109,9 @@ async def test_a_large_sum_is_asked_twice(office: Office, platform: str) -> None
     confirm = await office.card(platform, QIAN, rf, "请再确认一次", "退 ¥1500.00", "确认退款")
     assert await office.refunds() == []
     await office.tap(platform, QIAN, confirm, "返回")
-    back = await office.wait(platform, QIAN, lambda m: holds(m, rf, "同意", "驳回") and not holds(m, "请再确认"))
+    back = await office.wait(
+        platform, QIAN, lambda m: holds(m, rf, "同意", "驳回") and not holds(m, "请再确认")
+    )
     await office.tap(platform, QIAN, back, "同意")
     again = await office.card(platform, QIAN, rf, "请再确认一次")
     await office.tap(platform, QIAN, again, "确认退款")
@@ -164,7 +168,9 @@ async def test_a_late_tap_gets_the_present_state(office: Office, platform: str) 
         ("30破损", "加空格"),
     ],
 )
-async def test_a_wrong_request_says_what_to_write(office: Office, platform: str, words: str, says: str) -> None:
+async def test_a_wrong_request_says_what_to_write(
+    office: Office, platform: str, words: str, says: str
+) -> None:
     number = await office.order("129.00")
     await office.say(platform, LIN, f"退款 {number} {words}")
     await office.text(platform, LIN, says)
@@ -182,7 +188,8 @@ async def test_not_in_a_state_that_can_be_refunded(office: Office, platform: str
 async def test_two_requests_at_once_never_exceed_what_was_paid(office: Office, platform: str) -> None:
     number = await office.order("129.00")
     await asyncio.gather(
-        office.say(platform, LIN, f"退款 {number} 100 破损"), office.say("wecom", ZHOU, f"退款 {number} 99 少发")
+        office.say(platform, LIN, f"退款 {number} 100 破损"),
+        office.say("wecom", ZHOU, f"退款 {number} 99 少发"),
     )
     for where, person in ((platform, LIN), ("wecom", ZHOU)):
         await office.wait(where, person, lambda m: holds(m, "申请人") or holds(m, "最多还能退 ¥"))
@@ -211,7 +218,9 @@ async def test_nobody_approves_an_own_request(office: Office, platform: str) -> 
 
 
 @both
-async def test_roles_without_the_right_are_refused_by_name_and_by_button(office: Office, platform: str) -> None:
+async def test_roles_without_the_right_are_refused_by_name_and_by_button(
+    office: Office, platform: str
+) -> None:
     number = await office.order("129.00")
     for person in (ZHAO, QIAN, WU):
         await office.say(platform, person, f"退款 {number} 30 破损")
@@ -225,7 +234,9 @@ async def test_roles_without_the_right_are_refused_by_name_and_by_button(office:
 
 
 @both
-@pytest.mark.parametrize("forged", ["refund.approve|refund|RF999999XXXXXX|1", "rubbish", "refund.reject|refund|{rf}|1|99"])
+@pytest.mark.parametrize(
+    "forged", ["refund.approve|refund|RF999999XXXXXX|1", "rubbish", "refund.reject|refund|{rf}|1|99"]
+)
 async def test_forged_card_values_change_nothing(office: Office, platform: str, forged: str) -> None:
     rf = await ask(office, platform, await office.order("129.00"))
     card = await office.card(platform, QIAN, rf, "同意")
@@ -242,7 +253,9 @@ async def test_the_answer_of_the_shop_is_lost_after_it_paid(office: Office, plat
     number = await office.order("129.00")
     await office.post("/shops/taobao/buyer", {"tid": number, "amount": "100.00", "reason": "破损"})
     rf = await ask(office, platform, number)
-    await office.post("/faults", {"system": "taobao", "kind": "lost_answer", "count": 1, "args": {"path": "agree"}})
+    await office.post(
+        "/faults", {"system": "taobao", "kind": "lost_answer", "count": 1, "args": {"path": "agree"}}
+    )
     await office.tap(platform, QIAN, await office.card(platform, QIAN, rf, "同意"), "同意")
     await office.card(platform, LIN, rf, "已退款")
     assert len(await office.refunds()) == 1
@@ -298,7 +311,9 @@ async def test_who_did_what_when_and_from_where_is_in_the_audit(office: Office) 
 async def test_settings_decide_limit_confirmation_and_reasons(tmp_path: Path) -> None:
     policies = Policies(
         version="v2",
-        refund=RefundPolicy(auto_limit=Money(0), confirm_above=Money(1000), reject_reasons=("不符合售后政策",)),
+        refund=RefundPolicy(
+            auto_limit=Money(0), confirm_above=Money(1000), reject_reasons=("不符合售后政策",)
+        ),
     )
     async with open_office(tmp_path, policies) as office:
         rf = await ask(office, "wecom", await office.order("129.00"), "20 破损")

@@ -77,7 +77,7 @@ async def at_head(exam: Exam, store: Store) -> Verdicts:
     return bad(f"现在是 {found or '空的'}，这个版本要 {schema.HEAD}：停掉服务，运行 {UPGRADE}{also}")
 
 
-@check("数据密钥对得上")
+@check("写入和密钥")
 async def key_fits(exam: Exam, store: Store) -> Verdicts:
     """Whether stored receivers can be read with this key; nothing to compare before the first upgrade."""
     db = store.db
@@ -91,7 +91,7 @@ async def key_fits(exam: Exam, store: Store) -> Verdicts:
         return bad("这个数据库是用另一把密钥写的：从备份恢复原来的 data.key 或 security.data_key")
     except StorageUnavailable as error:
         return bad(f"写不进去（{error}）：检查磁盘、权限，和是不是有别的程序锁住了文件")
-    return good("对得上，也写得进去")
+    return good("写得进去，密钥相符")
 
 
 @check("文件夹")

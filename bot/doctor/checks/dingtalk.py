@@ -19,8 +19,7 @@ from integrations.chat.dingtalk.settings import DingTalkSettings
 ORDER = 40
 PLATFORM = "dingtalk"
 _MEND_CARD = (
-    "卡片会退成消息按钮或文字命令。在 open-dev.dingtalk.com/fe/card 导入 deploy/dingtalk 里的模板，"
-    "发布后把模板 ID 填进 card_template_id"
+    "在 open-dev.dingtalk.com/fe/card 导入 deploy/dingtalk 里的模板，发布后把模板 ID 填进 card_template_id"
 )
 _UNSEEN = frozenset({"50002", "50004"})
 _UNKNOWN = frozenset({"60121", "33012"})

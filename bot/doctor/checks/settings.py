@@ -11,6 +11,7 @@ from bot.far_settings import DoorSettings, ShopSettings
 
 ORDER = 10
 GROUP = "设置"
+_NO_DOOR = "还没有一个能用的聊天应用：在 chat.wecom 或 chat.dingtalk 下填好一个就行（参照随附的 config.yaml）"
 _SQLITE = "sqlite+aiosqlite:///"
 
 
@@ -28,17 +29,15 @@ async def file(exam: Exam, _: None) -> Verdicts:
 
 @check("还没填")
 async def missing(exam: Exam, _: None) -> Verdicts:
-    """As `serve` judges: half-filled is a mistake, untouched is left off while another app is ready."""
+    """As `serve` judges: half-filled is a mistake, what nobody touched is only left off."""
     settings = exam.settings
-    has_door = any(door.values is not None for door in settings.doors)
-    if not settings.doors:
-        return bad("chat.wecom 或 chat.dingtalk 下至少要有一个应用（参照随附的 config.yaml）")
-    found = [v for door in settings.doors for v in _missing(door, needed=not has_door)]
-    return found + [v for shop in settings.shops for v in _missing(shop, needed=False)]
+    found = [] if any(door.values is not None for door in settings.doors) else [bad(_NO_DOOR)]
+    far_sides: list[DoorSettings | ShopSettings] = [*settings.doors, *settings.shops]
+    return found + [verdict for far in far_sides for verdict in _missing(far)]
 
 
-def _missing(far: DoorSettings | ShopSettings, *, needed: bool) -> list[Verdict]:
-    judge = bad if needed or not far.untouched else note
+def _missing(far: DoorSettings | ShopSettings) -> list[Verdict]:
+    judge = note if far.untouched else bad
     return [
         judge(
             f"{item.path}{f'（{item.waits_for} 没有值）' if item.waits_for else ''}，到哪里取：{item.where}"

@@ -62,6 +62,7 @@ class WeComDoor:
 
     async def close(self) -> None:
         await self.client.close()
+        await self._limits.close()
 
     def parse(self, kind: str, payload: bytes, key: str) -> Inbound:
         return read_inbound(self.app, kind, payload, key)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
-from limits.aio.storage import Storage
+from limits.aio.storage import RedisStorage, Storage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
 from limits.storage import storage_from_string
 
 from cards.door import Retry
@@ -15,6 +17,7 @@ from integrations.chat.wecom.windows import MovingWindows
 MEMORY = "async+memory://"
 MEMBER_PER_MINUTE = 25  # the platform's 30, less a margin for clocks and for other senders of this app
 MEMBER_PER_HOUR = 900  # of 1,000
+STORAGE_PAUSE = 5.0  # seconds
 GROUP_PER_MINUTE = 100  # of 200 to one member from all groups of the app
 MEMBER: tuple[RateLimitItem, ...] = (
     RateLimitItemPerMinute(MEMBER_PER_MINUTE),
@@ -30,7 +33,8 @@ def open_storage(uri: str) -> Storage:
     """Memory of this process, or what `limits` opens for a URI such as async+redis://…"""
     if uri == MEMORY:
         return MovingWindows()
-    storage = storage_from_string(uri, **({"implementation": "redispy"} if "redis" in uri else {}))
+    options = {"implementation": "redispy"} if "redis" in uri else {}
+    storage = storage_from_string(uri, wrap_exceptions=True, **options)
     if not isinstance(storage, Storage):
         raise ValueError(f"limits_url: {uri.partition(':')[0]} is not an asynchronous storage")
     return storage
@@ -44,7 +48,8 @@ class SendLimits:
 
     def __init__(self, app: str, *, daily: int = 0, uri: str = MEMORY) -> None:
         self._app = app
-        self._limiter = MovingWindowRateLimiter(open_storage(uri))
+        self._storage = open_storage(uri)
+        self._limiter = MovingWindowRateLimiter(self._storage)
         self._daily = RateLimitItemPerDay(daily) if daily else None
 
     async def take_member(self, user_id: str, messages: int = 1) -> None:
@@ -56,7 +61,22 @@ class SendLimits:
     async def take_group(self, chat_id: str, messages: int = 1) -> None:
         await self._take({GROUP: (self._app, "group", chat_id)}, messages)
 
+    async def close(self) -> None:
+        """Close the connections of a shared storage."""
+        bridge = self._storage.bridge if isinstance(self._storage, RedisStorage) else None
+        if isinstance(bridge, RedispyBridge):
+            await bridge.storage.aclose()
+
     async def _take(self, keys: Keys, messages: int) -> None:
+        """A storage that is down stops sending for a moment: uncounted messages could be dropped in silence."""
+        try:
+            await self._count(keys, messages)
+        except StorageError:
+            raise Retry(
+                "消息计数的存储连不上，稍后再发", code="limits_down", retry_after=STORAGE_PAUSE
+            ) from None
+
+    async def _count(self, keys: Keys, messages: int) -> None:
         for item, key in keys.items():
             if not await self._limiter.test(item, *key, cost=messages):
                 raise await self._over(item, key)
