@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from bot import places
+from bot import logs, places
 from bot.database import DatabaseBehind
 from bot.listen import CannotListen
 from bot.settings_errors import SettingsError
@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(_commands(arguments))
     args = parser.parse_args(arguments)
+    logs.configure("info", "console")  # a command that serves chooses anew
     try:
         return int(args.run(args))
     except (SettingsError, CannotListen, DatabaseBehind, AlreadyRunning) as error:

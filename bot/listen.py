@@ -35,7 +35,7 @@ def open_socket(host: str, port: int, *, setting: str = "server.port") -> socket
 
 
 def _why(error: OSError, host: str, port: int, setting: str) -> str:
-    change = f"换一个端口：改 {setting}，或加 --port"
+    change = "换一个端口：" + (setting if setting.startswith("--") else f"改 {setting}，或加 --port")
     if error.errno == errno.EADDRINUSE:
         return f"端口 {port} 已被别的程序占用。{change}"
     if error.errno in (errno.EACCES, errno.EPERM):

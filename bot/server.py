@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from bot.compose import Desk
 
 MAX_BODY = 1024 * 1024  # bytes; the largest callback is a few kilobytes
+SERVER = "qianshao"  # not which library in which version
 HEADERS = {
-    "Server": "qianshao",  # not which library in which version
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -42,6 +42,7 @@ def build_app(desk: Desk, *, max_body: int = MAX_BODY) -> web.Application:
 
 
 async def _protect(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
 

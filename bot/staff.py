@@ -9,7 +9,7 @@ from typing import Any
 from bot.schema import read
 from bot.settings_errors import Path, unknown_choice
 from bot.settings_file import Document
-from domain.chat import Account
+from domain.chat import Account, folded
 from domain.staff import ROLE_NAMES, Role, Staff
 
 _BY_NAME = {name: role for role, name in ROLE_NAMES.items()}
@@ -34,10 +34,11 @@ class Directory:
     def __init__(self, people: Iterable[Staff]) -> None:
         self.people = tuple(people)
         self._by_id = {person.id: person for person in self.people}
-        self._by_account = {account: person for person in self.people for account in person.accounts}
+        self._by_account = {folded(account): person for person in self.people for account in person.accounts}
 
     def by_account(self, account: Account) -> Staff | None:
-        return self._by_account.get(account)
+        """Upper and lower case are the same: WeCom gives ids back in either (wecom.md §9 row 11)."""
+        return self._by_account.get(folded(account))
 
     def by_id(self, staff_id: str) -> Staff | None:
         return self._by_id.get(staff_id)

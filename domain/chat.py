@@ -19,6 +19,11 @@ class Account:
         return f"{self.platform}:{self.app}:{self.user_id}"
 
 
+def folded(account: Account) -> Account:
+    """For comparing: platforms do not keep the case of user ids."""
+    return Account(account.platform, account.app, account.user_id.casefold())
+
+
 @dataclass(frozen=True)
 class Recipient:
     """Where something is sent: to a person one to one, or into a group when `chat_id` is set.

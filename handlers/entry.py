@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cards.action import BadAction, decode
 from cards.words import words
-from domain.chat import Entered, Inbound, MenuClick, Message, Recipient, Tap, Unhandled
+from domain.chat import Entered, Inbound, MenuClick, Message, Recipient, Tap, Unhandled, folded
 from domain.outbox import SendText
 from domain.ports import UnitOfWork
 from handlers.nearest import nearest_commands
@@ -104,7 +104,7 @@ def _addressed_to(ctx: Context, tap: Tap) -> bool:
     if ctx.card is None:
         return False
     to = ctx.card.recipient
-    return bool(to.chat_id) or to.account == tap.account
+    return bool(to.chat_id) or folded(to.account) == folded(tap.account)
 
 
 async def _menu(ctx: Context, key: str) -> None:

@@ -10,7 +10,7 @@ from rapidfuzz import fuzz
 
 from handlers.router import Command
 
-GOOD_ENOUGH = 60.0
+GOOD_ENOUGH = 72.0
 MOST = 3
 _LOOK_AT = 8  # characters of the text: a command stands at its beginning
 

@@ -65,7 +65,7 @@ def faults(text: str, **environ: str) -> str:
         ("staff: {name: 甲}", "第 1 行 staff：要填列表"),
         ("staff:\n - {name: 甲, roles: [admin], shops: [x]}", "staff[0].shops：不认识 'x'"),
         ("staff:\n - {name: 甲, roles: [admin], acounts: {}}", "acounts：没有这个设置，是不是 staff[0].accounts？"),
-        (f"{WECOM}staff: [{{name: 甲, roles: [admin], accounts: {{wecom: 0101}}}}]", "staff[0].accounts.wecom：要填文本，请给值加上"),
+        (f"{WECOM}staff: [{{name: 甲, roles: [admin], accounts: {{wecom: 0101}}}}]", "accounts.wecom：要填文本，请给"),
         (f"{WECOM}staff:\n - {{name: 甲, roles: [admin], accounts: {{wecm: a}}}}", "不认识 'wecm'，是不是 wecom？"),
         (f"{WECOM}staff:\n - {{name: 甲, roles: [admin], accounts: {{wecom: old/a}}}}", "chat.wecom 下没有应用 old"),
         ("policies:\n  refund:\n    auto_limit: 1.234", "第 3 行 policies.refund.auto_limit：金额最多 2 位小数"),

@@ -35,6 +35,8 @@ _INSTALLER = {
 }
 _ADDRESS = re.compile(r"from ip: ([0-9a-fA-F.:]+[0-9a-fA-F])")
 _HINT = re.compile(r"hint: \[([^\]]{1,64})\]")
+_NOT_IN_SCOPE = frozenset({50002, 60011, 60021, 81013})  # of this recipient; others can be reached
+MEND_SECONDS = 300.0
 KEPT_CHARS = 120  # of errmsg
 
 
@@ -50,8 +52,15 @@ class ApiRefused(Refused):
         self.tries = tries
 
 
-class Misconfigured(ApiRefused):
-    """A setting or the admin console must be changed; the message names it."""
+class Misconfigured(Retry):
+    """A setting or the admin console must be changed; the message names it.
+
+    What waits is kept and tried again now and then: nothing is lost while somebody mends a secret.
+    """
+
+    def __init__(self, message: str, *, code: str, tries: int = 1) -> None:
+        super().__init__(message, code=code, retry_after=MEND_SECONDS)
+        self.tries = tries
 
 
 def judge(answer: dict[str, object], *, tries: int = 1) -> None:
@@ -62,6 +71,8 @@ def judge(answer: dict[str, object], *, tries: int = 1) -> None:
     errmsg = str(answer.get("errmsg", ""))
     if code in BUSY:
         raise Busy(f"企业微信忙（{code}），稍后重试", code=str(code), retry_after=5.0)
+    if code in _NOT_IN_SCOPE:
+        raise ApiRefused(advice(int(str(code)), errmsg), code=str(code), tries=tries)
     if code in _INSTALLER:
         raise Misconfigured(advice(int(str(code)), errmsg), code=str(code), tries=tries)
     raise ApiRefused(f"企业微信拒绝（{code}）：{errmsg[:KEPT_CHARS]}", code=str(code), tries=tries)
