@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cards import sample_data
 from cards.action import Action
@@ -12,7 +13,7 @@ from cards.sample_data import Sample
 from cards.scene import Scene, Viewer, day_time
 from domain.chat import SubjectRef
 from domain.lamp import lamp
-from domain.order import Order
+from domain.order import Order, OrderKey
 from domain.order_states import STATE_NAMES
 from domain.permission import can_see_order
 from domain.ports import UnitOfWork
@@ -67,9 +68,13 @@ def _button(number: int, order: Order) -> Button:
 
 def samples(scene: Scene) -> list[Sample]:
     """A short list, and one that is cut."""
-    three = [sample_data.sample_order(), sample_data.late_order(), sample_data.shipped_order()]
+    kinds = (sample_data.sample_order(), sample_data.late_order(), sample_data.shipped_order())
+    nine = [
+        replace(kinds[n % 3], id=n + 1, key=OrderKey(sample_data.SHOP, f"41234567890123456{n:02d}"))
+        for n in range(9)
+    ]
     subject = SubjectRef(SUBJECT, sample_data.TRACE)
     return [
-        Sample("lookup-three", view(scene, subject, three, "李小明", sample_data.SERVICE)),
-        Sample("lookup-many", view(scene, subject, three * 3, "尾号8000", sample_data.SERVICE)),
+        Sample("lookup-three", view(scene, subject, nine[:3], "李小明", sample_data.SERVICE)),
+        Sample("lookup-many", view(scene, subject, nine, "尾号8000", sample_data.SERVICE)),
     ]

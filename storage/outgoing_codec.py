@@ -40,7 +40,7 @@ def decode_body(text: str) -> Body:
         case "send_card":
             return SendCard(_recipient(body["to"]), _subject(body["subject"]), body["params"])
         case "refresh_card":
-            return RefreshCard(body["card_id"], body["force"])
+            return RefreshCard(body["card_id"], body.get("force", False))
         case "effect":
             return Effect(body["name"], _subject(body["subject"]), body["args"])
         case other:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from storage.errors import WrongDataKey
+from storage.errors import StorageUnavailable, WrongDataKey
 from storage.secrets import DataKeys
 from storage.tables import marks
 
@@ -35,12 +35,17 @@ def upgrade(connection: Connection) -> None:
         return
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        known = f"the database is at revision {current_revision(connection)}, this version knows {HEAD}"
+        raise StorageUnavailable(f"{known}: run the version that upgraded it ({error})") from error
 
 
 def check_key(connection: Connection, keys: DataKeys) -> None:

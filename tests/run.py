@@ -12,16 +12,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.browser import chromium
+
 BROWSER_PACKAGES = ("chromium", "fonts-noto-cjk")
 
 
 def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def chromium() -> str | None:
-    return os.environ.get("QIANSHAO_TEST_CHROMIUM") or shutil.which("chromium")
 
 
 def install_browser() -> bool:

@@ -49,7 +49,9 @@ def test_what_is_no_command_is_left_to_free_text(text: str) -> None:
     assert find_command(find_routes(), text) is None
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("帮住", "帮助"), ("tuikuna", "退款"), ("cahdan", "查单"), ("追宗", "追踪")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("帮住", "帮助"), ("tuikuna", "退款"), ("cahdan", "查单"), ("追宗", "追踪")]
+)
 def test_a_slip_finds_what_was_meant(typed: str, meant: str) -> None:
     assert meant in [c.name for c in nearest_commands(find_routes().commands, typed)]
 

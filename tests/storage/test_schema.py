@@ -26,6 +26,17 @@ async def test_an_empty_database_is_brought_to_head(empty_url: str, clock: Manua
     await db.close()
 
 
+async def test_a_database_of_a_newer_version_is_left_alone(empty_url: str, clock: ManualClock) -> None:
+    db = open_database(empty_url, clock=clock, data_key=DATA_KEY)
+    await db.upgrade()
+    ahead = sa.text("UPDATE alembic_version SET version_num = '9999'")
+    await db.write(lambda connection: connection.execute(ahead))
+    assert not await db.at_head()
+    with pytest.raises(StorageUnavailable, match="9999"):
+        await db.upgrade()
+    await db.close()
+
+
 async def test_the_migrations_make_exactly_the_tables_the_code_uses(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))

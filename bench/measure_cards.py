@@ -1,0 +1,175 @@
+"""From a tap to the last of the refund's cards showing the outcome, at 50 approvals a second."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+
+from bench.figures import NO_AIM, Aim, Figure, one, percentile
+from bench.processes import OURS, server
+from bench.refund_world import AMOUNT, APPROVERS, Desk, desks, furnish, furnish_server
+from bench.sandbox_api import SandboxApi
+from tests.servers import free_port
+
+NAME = "cards"
+METHOD = """\
+`python -m bot serve` and `python -m bot sandbox`, each a process of its own, SQLite with `synchronous=FULL`; nothing in
+either is replaced. Requesters ask for refunds in words; each refund goes to three approvers as a card in WeCom and one
+in DingTalk, and to the requester: seven cards. Then one approver a refund taps 同意, half of them in WeCom and half in
+DingTalk, at a fixed rate that does not wait for answers. The clock runs from the sending of the tap until the last of
+the seven cards shows the final outcome (已退款), by the sandbox's own time of each card's last change; in between lie
+the callback or Stream frame, the decision, nine calls to the shop with a review, the agreement and its confirmation,
+and the updates. Taps that never got there count as the whole waiting time.
+
+What the platforms' limits allow: WeCom takes 30 messages a minute to one member and DingTalk 20 calls a second of one
+app to one endpoint, so no real company approves 50 refunds a second with three people. The load is spread over desks of
+one shop, one requester, three approvers, one DingTalk app and one Taobao app each, 24 refunds a desk, all in one server;
+with that all limits stay on, but for three switches of the sandbox: DingTalk's monthly quota of the free edition is
+lifted, and WeCom's simulated delay of callbacks (50 to 300 ms) is off, for it is not ours."""
+
+CARDS = 2 * APPROVERS + 1
+RATES = ((10, 10), (50, 20))  # taps a second, seconds
+QUICK_RATES = ((10, 3), (50, 3))
+ASK_RATE = 20.0  # requests a second while the cards are prepared
+PATIENCE = 60.0  # seconds until what has not come counts as never
+_NUMBER = re.compile(r"RF\d{6}[0-9A-Z]{6}")
+T = TypeVar("T")
+
+
+async def run(quick: bool) -> list[Figure]:
+    rates = QUICK_RATES if quick else RATES
+    with tempfile.TemporaryDirectory(prefix="qianshao-bench-") as name:
+        folder, port = Path(name), free_port()
+        company = desks(sum(rate * seconds for rate, seconds in rates))
+        sandbox = [OURS, "-m", "bot", "sandbox", "--port", "0", "--data", str(folder / "world")]
+        async with server(sandbox, log=folder / "sandbox.log") as far, aiohttp.ClientSession() as session:
+            api = SandboxApi(session, f"http://127.0.0.1:{far.port}/sandbox")
+            config = await furnish_server(folder, port, company, await furnish(api, company))
+            serve = [OURS, "-m", "bot", "serve", "--config", str(config)]
+            async with server(serve, log=folder / "serve.log"):
+                await api.post("/apps/wecom/main", callback_url=f"http://127.0.0.1:{port}/callback/wecom/main")
+                return await _measure(api, company, rates)
+
+
+async def _measure(
+    api: SandboxApi, company: Sequence[Desk], rates: Sequence[tuple[int, int]]
+) -> list[Figure]:
+    refunds = await _ask(api, company)
+    figures = []
+    for rate, seconds in rates:
+        batch, refunds = refunds[: rate * seconds], refunds[rate * seconds :]
+        figures.append(await _approve(api, batch, rate, seconds))
+    return figures
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One card in somebody's chat."""
+
+    message_id: str
+    platform: str
+    user: str
+    title: str
+    updated_at: float  # seconds since 1970
+
+    @property
+    def settled(self) -> bool:
+        return "已退款" in self.title
+
+
+Refund = tuple[str, Sequence[Shown]]
+
+
+async def _ask(api: SandboxApi, company: Sequence[Desk]) -> list[Refund]:
+    """Refund requests in words, until every card has been sent."""
+    wanted = [(desk.requester, number) for desk in company for number in desk.orders]
+    turns = sorted(wanted, key=lambda pair: pair[1][::-1])  # desks take turns
+    print(f"   preparing {len(turns)} refunds of {len(company)} desks …", flush=True)
+
+    async def ask(turn: tuple[str, str]) -> None:
+        user, number = turn
+        await api.post("/say", platform="wecom", user=user, text=f"退款 {number} {AMOUNT} 破损")
+
+    await at_rate(turns, ASK_RATE, ask)
+    deadline = time.monotonic() + 3 * PATIENCE
+    while True:
+        found = await _cards(api)
+        ready = [(number, cards) for number, cards in found.items() if len(cards) == CARDS]
+        if len(ready) == len(turns):
+            return sorted(ready, key=lambda refund: refund[0][-4:])
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"only {len(ready)} of {len(turns)} refunds have all their cards")
+        await asyncio.sleep(2.0)
+
+
+async def _cards(api: SandboxApi) -> dict[str, list[Shown]]:
+    """Every refund card, by the refund's number."""
+    found: dict[str, list[Shown]] = defaultdict(list)
+    for message in (await api.get("/messages"))["messages"]:
+        card: Mapping[str, Any] = message.get("card") or {}
+        number = _NUMBER.search(f"{card.get('subtitle', '')} {card.get('title', '')} {card.get('body', '')}")
+        if number and message["from"] == "bot":
+            moment = datetime.fromisoformat(message["updated_at"]).timestamp()
+            title = f"{card.get('title')} {card.get('replace_text', '')}"
+            found[number[0]].append(
+                Shown(message["id"], message["platform"], message["user"], title, moment)
+            )
+    return found
+
+
+async def at_rate(items: Sequence[T], rate: float, act: Callable[[T], Awaitable[None]]) -> None:
+    """Begin one every 1/rate seconds, whether the ones before have ended or not; all must end well."""
+    began, tasks = time.perf_counter(), []
+    for n, item in enumerate(items):
+        await asyncio.sleep(max(0.0, began + n / rate - time.perf_counter()))
+        tasks.append(asyncio.ensure_future(act(item)))
+    await asyncio.gather(*tasks)
+
+
+async def _approve(api: SandboxApi, refunds: Sequence[Refund], rate: int, seconds: int) -> Figure:
+    tapped: dict[str, float] = {}
+
+    async def tap(turn: tuple[int, Refund]) -> None:
+        n, (number, cards) = turn
+        platform = ("wecom", "dingtalk")[n % 2]
+        mine = [c for c in cards if c.platform == platform and c.user.startswith("decides")]
+        card = mine[n // 2 % len(mine)]
+        tapped[number] = time.time()
+        await api.post("/tap", platform=platform, user=card.user, message_id=card.message_id, action="同意")
+
+    await at_rate(list(enumerate(refunds)), rate, tap)
+    taken, unsettled = await _settled(api, tapped)
+    return Figure(
+        name=f"tap to all {CARDS} cards updated, {rate} taps a second for {seconds} s, p95",
+        unit="ms",
+        ours=one(percentile(taken, 0.95)),
+        aim=Aim(at_most=150.0) if rate == 50 else NO_AIM,
+        note=f"{len(taken)} refunds, p50 {percentile(taken, 0.5):.0f} ms, p99 {percentile(taken, 0.99):.0f} ms, "
+        f"slowest {max(taken):.0f} ms, never settled {unsettled}",
+    )
+
+
+async def _settled(api: SandboxApi, tapped: Mapping[str, float]) -> tuple[list[float], int]:
+    """Milliseconds of each refund, and how many never got there."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        await asyncio.sleep(2.0)
+        found = await _cards(api)
+        open_ones = [n for n in tapped if not all(card.settled for card in found[n])]
+        if not open_ones or time.monotonic() > deadline:
+            break
+    taken = [
+        1000 * (PATIENCE if n in open_ones else max(card.updated_at for card in found[n]) - began)
+        for n, began in tapped.items()
+    ]
+    return taken, len(open_ones)
