@@ -76,11 +76,13 @@ class Desk:
     async def quiesce(self, seconds: float = STOP_SECONDS) -> None:
         """Hear nothing new, finish what is in hand within `seconds`, hand back the rest."""
         self.ready = False
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
         if self._warming is not None:
             self._warming.cancel()
         await self.streams.stop()
         await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
-        await self.deliverer.stop(seconds)
+        await self.deliverer.stop(max(0.0, end - loop.time()))
 
     async def close(self) -> None:
         for far in (*self.doors.values(), *self.shops.values()):

@@ -28,6 +28,7 @@ MAX_CONFLICTS = 6  # runs of one item when somebody else keeps changing the same
 BACK_OFF = (1.0, 5.0, 30.0)  # seconds before the second, third and fourth try; then it is laid aside
 MAX_SUGGESTIONS = 200  # kinds told in the log; far more is noise or an attack
 UNHANDLED = "unhandled"
+CROWDED = (0.1, 0.2, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)  # the same after MAX_CONFLICTS runs lost to others
 _JITTER = 0.02  # seconds: two that collided must not collide again
 
 Doors = Mapping[tuple[str, str], ChatDoor]
@@ -117,6 +118,9 @@ class Dispatcher:
                     outcome = await self._decide(parsed)
             except StorageUnavailable:
                 raise
+            except Conflict as error:
+                log.warning("too many were first, trying again soon", item=item.id, conflict=str(error))
+                await self._again(item, inbound, error)
             except Exception as error:  # noqa: BLE001 - a handler's bug costs its own item; logged, retried
                 log.exception("handler failed", item=item.id, attempt=item.attempts, kind=item.kind)
                 await self._again(item, inbound, error)
@@ -172,8 +176,9 @@ class Dispatcher:
 
     async def _again(self, item: InboxItem, inbound: Inbound | None, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"[:500]
-        if item.attempts <= len(BACK_OFF):
-            wait = BACK_OFF[item.attempts - 1]
+        back_off = CROWDED if isinstance(error, Conflict) else BACK_OFF
+        if item.attempts <= len(back_off):
+            wait = back_off[item.attempts - 1]
             await self._db.inbox.retry(item.id, text, self._scene.clock.now() + timedelta(seconds=wait))
             return
         await self._db.inbox.dead(item.id, text)

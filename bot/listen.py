@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -57,6 +58,7 @@ async def stand(app: web.Application, sock: socket.socket) -> web.AppRunner:
 
 async def until_stopped(on_ready: Callable[[], Awaitable[None]] | None = None) -> None:
     """Wait for Ctrl-C or SIGTERM."""
+    gc.freeze()  # what stands now stands until the end: collections need not look at it
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -10,8 +10,9 @@ from cards.action import Action
 from cards.model import Button, Card
 from cards.order import LIGHTS, receiver_line
 from cards.sample_data import Sample
-from cards.scene import Scene, Viewer, day_time
+from cards.scene import Scene, Viewer
 from domain.chat import SubjectRef
+from domain.clock import shanghai
 from domain.lamp import lamp
 from domain.order import Order, OrderKey
 from domain.order_states import STATE_NAMES
@@ -37,7 +38,7 @@ async def build(
 
 def view(scene: Scene, subject: SubjectRef, orders: Sequence[Order], query: str, viewer: Viewer) -> Card:
     listed = orders[:MAX_LISTED]
-    more = f"还有 {len(orders) - len(listed)} 张，请加订单号或运单号再查"
+    more = f"还有 {len(orders) - len(listed)} 张，请再加一个条件查"
     return Card(
         kind="lookup",
         subject=subject,
@@ -57,7 +58,9 @@ def _line(scene: Scene, number: int, order: Order) -> str:
     now = scene.clock.now()
     light = LIGHTS[lamp(order, now, scene.policies).colour].value
     who = receiver_line(order).split(" ")[0]
-    return f"{number}. {light}{STATE_NAMES[order.state]} {order.paid} {who} {day_time(order.created_at, now)}"
+    return (
+        f"{number}. {light}{STATE_NAMES[order.state]} {order.paid} {who} {shanghai(order.created_at):%m-%d}"
+    )
 
 
 def _button(number: int, order: Order) -> Button:

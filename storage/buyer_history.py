@@ -39,14 +39,15 @@ def read(connection: Connection, *, shop_code: str, buyer_id: str, since: dateti
 
 def _orders_of(connection: Connection, shop_code: str, buyer_id: str) -> list[Any]:
     t = orders.c
-    columns = (t.id, t.shop_code, t.created_at, t.phone_digest, t.refund_count, t.refunds)
+    columns = (t.id, t.shop_code, t.created_at, t.phone_tail, t.phone_digest, t.refund_count, t.refunds)
     mine = sa.and_(t.shop_code == shop_code, t.buyer_id == buyer_id)
     own = connection.execute(_newest(columns, mine)).all()
-    numbers = list({row.phone_digest for row in own if row.phone_digest is not None})[:_MAX_NUMBERS]
+    numbers = list({(row.phone_tail, row.phone_digest) for row in own if row.phone_digest})[:_MAX_NUMBERS]
     if not numbers:
         return list(own)
     known = {row.id for row in own}
-    others = connection.execute(_newest(columns, t.phone_digest.in_(numbers))).all()
+    same = [sa.and_(t.phone_tail == tail, t.phone_digest == digest) for tail, digest in numbers]
+    others = connection.execute(_newest(columns, sa.or_(*same))).all()
     return [*own, *(row for row in others if row.id not in known)]
 
 

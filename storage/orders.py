@@ -17,7 +17,7 @@ from storage import buyer_history, order_rows, receivers
 from storage.engines import Engines
 from storage.many import insert_many
 from storage.pending import Pending
-from storage.secrets import DataKeys
+from storage.secrets import DataKeys, clear_tail
 from storage.tables import order_refs
 from storage.tables import orders as table
 
@@ -51,8 +51,10 @@ class SqlOrders:
         return await self._many(table.c.id.in_(_referring(order_rows.WAYBILL, plain)), limit)
 
     async def by_phone(self, phone: str, *, limit: int = 10) -> Sequence[Order]:
-        digest = self._keys.phone_digest(phone)
-        return [] if digest is None else await self._many(table.c.phone_digest == digest, limit)
+        digest, t = self._keys.phone_digest(phone), table.c
+        if digest is None:
+            return []
+        return await self._many(sa.and_(t.phone_tail == clear_tail(phone), t.phone_digest == digest), limit)
 
     async def by_phone_tail(self, tail: str, *, limit: int = 10) -> Sequence[Order]:
         return await self._many(table.c.phone_tail == tail.strip(), limit)

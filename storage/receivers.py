@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping
 
 from domain.masks import mask_address, mask_name, mask_phone
 from domain.order import Receiver
-from storage.secrets import DataKeys, plain_phone
+from storage.secrets import DataKeys, clear_tail
 
 # What has a cipher, and the columns that go with it.
 CLEAR_COLUMNS = {
@@ -43,7 +43,7 @@ def to_columns(receiver: Receiver, keys: DataKeys, place: str) -> dict[str, Any]
         "phone_mask": r.phone_mask,
         "phone_cipher": keys.seal(r.phone, f"phone|{place}"),
         "phone_digest": keys.phone_digest(r.phone),
-        "phone_tail": phone_tail(r.phone or r.phone_mask),
+        "phone_tail": clear_tail(r.phone) if r.phone else masked_tail(r.phone_mask),
         "address_mask": r.address_mask,
         "address_cipher": keys.seal(r.address, f"address|{place}"),
     }
@@ -74,10 +74,9 @@ def keep_clear(new: dict[str, Any], old: RowMapping) -> None:
             new.update({column: old[column] for column in columns if not _says_more(new, column)})
 
 
-def phone_tail(phone: str) -> str | None:
-    """The last four digits of a clear or masked number; None when they are hidden."""
-    without = _EXTENSION.sub("", phone) if "*" in phone else phone
-    match = _TAIL.search(without)
+def masked_tail(phone: str) -> str | None:
+    """The last four digits of a masked number; None when they are hidden."""
+    match = _TAIL.search(_EXTENSION.sub("", phone))
     return match.group(1) if match else None
 
 
@@ -95,8 +94,8 @@ def _tidy(receiver: Receiver) -> Receiver:
         r = replace(r, phone="", phone_mask=r.phone_mask or r.phone)
     if "*" in r.address:
         r = replace(r, address="", address_mask=r.address_mask or r.address)
-    masked = phone_tail(r.phone_mask)
-    if r.phone and masked and masked != phone_tail(plain_phone(r.phone)):
+    masked = masked_tail(r.phone_mask)
+    if r.phone and masked and masked != clear_tail(r.phone):
         r = replace(r, name="", phone="", address="")
     return replace(
         r,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import re
 import unicodedata
 
 from cryptography.exceptions import InvalidTag
@@ -17,6 +18,7 @@ _FORMAT = b"\x01"  # first byte of every sealed value, so that a later format ca
 _NONCE = 12
 _DIGEST = 16  # bytes kept of each digest: enough against chance, half the index
 _MIN_KEY = 16
+_MOBILE_WITH_EXTENSION = re.compile(r"\D*(?:86)?(1[3-9]\d{9})(?:\D+\d{1,6})\D*$")
 
 
 class DataKeys:
@@ -65,13 +67,21 @@ class DataKeys:
 
 
 def plain_phone(phone: str) -> str:
-    """Digits only, without China's country code."""
+    """Digits only, without China's country code and without a platform's extension (`13900001234-5678`)."""
+    mobile = _MOBILE_WITH_EXTENSION.match(phone)
+    if mobile:
+        return mobile.group(1)
     digits = "".join(c for c in phone if c.isdigit())
     for prefix in ("0086", "86"):
         rest = digits.removeprefix(prefix)
         if rest != digits and len(rest) == 11 and rest.startswith("1"):
             return rest
     return digits
+
+
+def clear_tail(phone: str) -> str:
+    """The last four digits of a clear number."""
+    return plain_phone(phone)[-4:]
 
 
 def _derive(data_key: bytes, purpose: bytes) -> bytes:

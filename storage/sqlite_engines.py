@@ -38,14 +38,14 @@ class SqliteEngines:
         self._writer = sa.create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
         sa.event.listen(self._writer, "connect", _on_writer_connect)
         sa.event.listen(self._writer, "begin", _begin_immediate)
-        self._reader = create_async_engine(
+        self.reader = create_async_engine(
             f"sqlite+aiosqlite:///{path}", pool_size=_READERS, max_overflow=0, pool_reset_on_return=None
         )
-        sa.event.listen(self._reader.sync_engine, "connect", _on_reader_connect)
+        sa.event.listen(self.reader.sync_engine, "connect", _on_reader_connect)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         with translated():
-            async with self._reader.connect() as connection:
+            async with self.reader.connect() as connection:
                 return await connection.run_sync(fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
@@ -62,7 +62,7 @@ class SqliteEngines:
         return connection
 
     async def close(self) -> None:
-        await self._reader.dispose()
+        await self.reader.dispose()
         await asyncio.wrap_future(self.submit(self._writer.dispose))
         self.thread.shutdown()
 

@@ -95,7 +95,7 @@ class Office:
 
     async def card(self, platform: str, who: Person, *words: str) -> Shown:
         """A card that shows all these words."""
-        return await self.wait(platform, who, lambda m: m.get("card") and holds(m, *words))
+        return await self.wait(platform, who, lambda m: bool(m.get("card")) and holds(m, *words))
 
     async def text(self, platform: str, who: Person, *words: str) -> str:
         message = await self.wait(platform, who, lambda m: not m.get("card") and holds(m, *words))

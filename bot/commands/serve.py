@@ -8,8 +8,8 @@ import dataclasses
 import socket
 
 from bot import logs
-from bot.cli import CannotRun
 from bot.compose import ROLES, Desk, build_desk
+from bot.faults import CannotRun
 from bot.listen import open_socket, port_of, stand, until_stopped
 from bot.missing import nothing_to_serve
 from bot.server import build_app

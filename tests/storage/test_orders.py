@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 
 from domain.money import Money
 from domain.order import MoneyState, OrderKey, Receiver, RefundProcess, Waybill
 from domain.ports import Conflict
 from storage.database import Database
+from storage.sqlite_engines import SqliteEngines
 from tests.storage.factory import NOON, RECEIVER, SHOP, make_order, make_refund, masked, shop_refund, stored
 
 
@@ -156,3 +159,34 @@ async def test_the_history_of_a_buyer_counts_refunds_of_all_shops_once(database:
     assert (history.orders, history.refunds) == (2, 2)  # RF1 with its R1, and J1
     unknown = await uow.orders.buyer_history(SHOP, "", NOON)
     assert unknown.facts == {"buyer": "unknown"}
+
+
+async def test_no_look_up_reads_the_whole_table(sqlite: Database) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        asked.append((statement, parameters))
+
+    order = await stored(sqlite, make_order("700001"))
+    reader = cast("SqliteEngines", sqlite.engines).reader.sync_engine
+    sa.event.listen(reader, "before_cursor_execute", note)
+    orders = sqlite.unit_of_work("t").orders
+    await orders.get(order.id)
+    await orders.by_key(order.key)
+    await orders.by_number("700001")
+    await orders.by_waybill("SF700001")
+    await orders.by_phone("13900001234")
+    await orders.by_phone_tail("1234")
+    await orders.by_receiver_name("欧阳测试")
+    await orders.buyer_history(SHOP, order.buyer_id, NOON)
+    sa.event.remove(reader, "before_cursor_execute", note)
+    assert len(asked) >= 8
+
+    def plan(connection: sa.Connection) -> list[str]:
+        rows = [
+            r for sql, given in asked for r in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given)
+        ]
+        return [str(row[-1]) for row in rows]
+
+    steps = await sqlite.read(plan)
+    assert [step for step in steps if step.startswith("SCAN") and "orders" in step] == []

@@ -106,13 +106,11 @@ def _orders() -> None:
         _number("refund_count"),
         sa.Column("timeline", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("shop_code", "platform_order_id", name="uq_orders_key"),
+        sa.UniqueConstraint("platform_order_id", "shop_code", name="uq_orders_key"),
     )
     op.create_index("ix_orders_buyer", "orders", ["shop_code", "buyer_id", "created_at"])
     op.create_index("ix_orders_name", "orders", ["name_digest", "created_at"])
-    op.create_index("ix_orders_number", "orders", ["platform_order_id"])
-    op.create_index("ix_orders_phone", "orders", ["phone_digest", "created_at"])
-    op.create_index("ix_orders_tail", "orders", ["phone_tail", "created_at"])
+    op.create_index("ix_orders_phone", "orders", ["phone_tail", "phone_digest", "created_at"])
 
 
 def _order_refs() -> None:
