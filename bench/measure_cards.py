@@ -17,7 +17,7 @@ import aiohttp
 
 from bench.figures import NO_AIM, Aim, Figure, one, percentile
 from bench.processes import OURS, server
-from bench.refund_world import AMOUNT, APPROVERS, Desk, desks, furnish, furnish_server
+from bench.refund_world import AMOUNT, APPROVERS, REFUNDS_PER_DESK, Desk, desks, furnish, furnish_server
 from bench.sandbox_api import SandboxApi
 from tests.servers import free_port
 
@@ -42,6 +42,7 @@ RATES = ((10, 10), (50, 20))  # taps a second, seconds
 QUICK_RATES = ((10, 3), (50, 3))
 ASK_RATE = 20.0  # requests a second while the cards are prepared
 PATIENCE = 60.0  # seconds until what has not come counts as never
+_OPEN_ROWS = re.compile(r'^\S+\{\S*"(?:inbox|outbox)\.(?:ready|running)"\S*\} ([\d.e+]+)$', re.M)
 _NUMBER = re.compile(r"RF\d{6}[0-9A-Z]{6}")
 T = TypeVar("T")
 
@@ -58,18 +59,58 @@ async def run(quick: bool) -> list[Figure]:
             serve = [OURS, "-m", "bot", "serve", "--config", str(config)]
             async with server(serve, log=folder / "serve.log"):
                 await api.post("/apps/wecom/main", callback_url=f"http://127.0.0.1:{port}/callback/wecom/main")
-                return await _measure(api, company, rates)
+                return await _measure(Company(api, session, port, company), rates)
 
 
-async def _measure(
-    api: SandboxApi, company: Sequence[Desk], rates: Sequence[tuple[int, int]]
-) -> list[Figure]:
-    refunds = await _ask(api, company)
+async def _measure(company: Company, rates: Sequence[tuple[int, int]]) -> list[Figure]:
+    refunds = await _ask(company)
     figures = []
     for rate, seconds in rates:
         batch, refunds = refunds[: rate * seconds], refunds[rate * seconds :]
-        figures.append(await _approve(api, batch, rate, seconds))
+        figures.append(await _approve(company, batch, rate, seconds))
     return figures
+
+
+@dataclass(frozen=True)
+class Company:
+    """The people, the sandbox they chat in, and the server on `port`."""
+
+    api: SandboxApi
+    session: aiohttp.ClientSession
+    port: int
+    desks: Sequence[Desk]
+
+    async def quiet(self, seconds: float) -> bool:
+        """Wait until the server has nothing in hand and nothing waiting; False when it still has by then."""
+        deadline = time.monotonic() + seconds
+        idle = 0
+        while idle < 3 and time.monotonic() < deadline:
+            await asyncio.sleep(0.3)
+            async with self.session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
+                page = await answer.text()
+            open_rows = sum(float(found) for found in _OPEN_ROWS.findall(page))
+            idle = idle + 1 if open_rows == 0 else 0
+        return idle >= 3
+
+    async def cards(self) -> dict[str, list[Shown]]:
+        """Every refund card by the refund's number. Asked person by person: one large answer would hold up
+        the sandbox."""
+        found: dict[str, list[Shown]] = defaultdict(list)
+        for user in (user for desk in self.desks for user in desk.people):
+            for platform in ("wecom", "dingtalk"):
+                listing = await self.api.get("/messages", platform=platform, user=user)
+                for message in listing["messages"]:
+                    _note_card(found, message)
+        return found
+
+
+def _note_card(found: dict[str, list[Shown]], message: Mapping[str, Any]) -> None:
+    card: Mapping[str, Any] = message.get("card") or {}
+    number = _NUMBER.search(f"{card.get('subtitle', '')} {card.get('title', '')} {card.get('body', '')}")
+    if number and message["from"] == "bot":
+        moment = datetime.fromisoformat(message["updated_at"]).timestamp()
+        title = f"{card.get('title')} {card.get('replace_text', '')}"
+        found[number[0]].append(Shown(message["id"], message["platform"], message["user"], title, moment))
 
 
 @dataclass(frozen=True)
@@ -90,41 +131,28 @@ class Shown:
 Refund = tuple[str, Sequence[Shown]]
 
 
-async def _ask(api: SandboxApi, company: Sequence[Desk]) -> list[Refund]:
+async def _ask(company: Company) -> list[Refund]:
     """Refund requests in words, until every card has been sent."""
-    wanted = [(desk.requester, number) for desk in company for number in desk.orders]
-    turns = sorted(wanted, key=lambda pair: pair[1][::-1])  # desks take turns
-    print(f"   preparing {len(turns)} refunds of {len(company)} desks …", flush=True)
+    wanted = [(desk.requester, number) for desk in company.desks for number in desk.orders]
+    turns = [wanted[n] for n in _dealt(len(wanted), REFUNDS_PER_DESK)]
+    print(f"   preparing {len(turns)} refunds of {len(company.desks)} desks …", flush=True)
 
     async def ask(turn: tuple[str, str]) -> None:
         user, number = turn
-        await api.post("/say", platform="wecom", user=user, text=f"退款 {number} {AMOUNT} 破损")
+        await company.api.post("/say", platform="wecom", user=user, text=f"退款 {number} {AMOUNT} 破损")
 
     await at_rate(turns, ASK_RATE, ask)
-    deadline = time.monotonic() + 3 * PATIENCE
-    while True:
-        found = await _cards(api)
-        ready = [(number, cards) for number, cards in found.items() if len(cards) == CARDS]
-        if len(ready) == len(turns):
-            return sorted(ready, key=lambda refund: refund[0][-4:])
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"only {len(ready)} of {len(turns)} refunds have all their cards")
-        await asyncio.sleep(2.0)
+    await company.quiet(3 * PATIENCE)
+    found = await company.cards()
+    ready = [(number, cards) for number, cards in found.items() if len(cards) == CARDS]
+    if len(ready) < len(turns):
+        raise RuntimeError(f"only {len(ready)} of {len(turns)} refunds have all their {CARDS} cards")
+    return [ready[n] for n in _dealt(len(ready), REFUNDS_PER_DESK)]
 
 
-async def _cards(api: SandboxApi) -> dict[str, list[Shown]]:
-    """Every refund card, by the refund's number."""
-    found: dict[str, list[Shown]] = defaultdict(list)
-    for message in (await api.get("/messages"))["messages"]:
-        card: Mapping[str, Any] = message.get("card") or {}
-        number = _NUMBER.search(f"{card.get('subtitle', '')} {card.get('title', '')} {card.get('body', '')}")
-        if number and message["from"] == "bot":
-            moment = datetime.fromisoformat(message["updated_at"]).timestamp()
-            title = f"{card.get('title')} {card.get('replace_text', '')}"
-            found[number[0]].append(
-                Shown(message["id"], message["platform"], message["user"], title, moment)
-            )
-    return found
+def _dealt(count: int, hand: int) -> list[int]:
+    """Indices so that desks take turns instead of one being busy after the other."""
+    return sorted(range(count), key=lambda n: (n % hand, n))
 
 
 async def at_rate(items: Sequence[T], rate: float, act: Callable[[T], Awaitable[None]]) -> None:
@@ -136,7 +164,7 @@ async def at_rate(items: Sequence[T], rate: float, act: Callable[[T], Awaitable[
     await asyncio.gather(*tasks)
 
 
-async def _approve(api: SandboxApi, refunds: Sequence[Refund], rate: int, seconds: int) -> Figure:
+async def _approve(company: Company, refunds: Sequence[Refund], rate: int, seconds: int) -> Figure:
     tapped: dict[str, float] = {}
 
     async def tap(turn: tuple[int, Refund]) -> None:
@@ -145,10 +173,13 @@ async def _approve(api: SandboxApi, refunds: Sequence[Refund], rate: int, second
         mine = [c for c in cards if c.platform == platform and c.user.startswith("decides")]
         card = mine[n // 2 % len(mine)]
         tapped[number] = time.time()
-        await api.post("/tap", platform=platform, user=card.user, message_id=card.message_id, action="同意")
+        await company.api.post(
+            "/tap", platform=platform, user=card.user, message_id=card.message_id, action="同意"
+        )
 
     await at_rate(list(enumerate(refunds)), rate, tap)
-    taken, unsettled = await _settled(api, tapped)
+    await company.quiet(PATIENCE)
+    taken, unsettled = _settled(await company.cards(), tapped)
     return Figure(
         name=f"tap to all {CARDS} cards updated, {rate} taps a second for {seconds} s, p95",
         unit="ms",
@@ -159,17 +190,11 @@ async def _approve(api: SandboxApi, refunds: Sequence[Refund], rate: int, second
     )
 
 
-async def _settled(api: SandboxApi, tapped: Mapping[str, float]) -> tuple[list[float], int]:
+def _settled(found: Mapping[str, Sequence[Shown]], tapped: Mapping[str, float]) -> tuple[list[float], int]:
     """Milliseconds of each refund, and how many never got there."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        await asyncio.sleep(2.0)
-        found = await _cards(api)
-        open_ones = [n for n in tapped if not all(card.settled for card in found[n])]
-        if not open_ones or time.monotonic() > deadline:
-            break
+    late = {number for number in tapped if not all(card.settled for card in found[number])}
     taken = [
-        1000 * (PATIENCE if n in open_ones else max(card.updated_at for card in found[n]) - began)
-        for n, began in tapped.items()
+        1000 * (PATIENCE if number in late else max(card.updated_at for card in found[number]) - began)
+        for number, began in tapped.items()
     ]
-    return taken, len(open_ones)
+    return taken, len(late)

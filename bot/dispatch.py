@@ -77,7 +77,7 @@ class Dispatcher:
         source = Source[InboxItem](
             "inbox",
             db.inbox.wake,
-            lambda room, _busy: db.inbox.claim(room, LEASE_SECONDS),
+            lambda room: db.inbox.claim(room, LEASE_SECONDS),
             db.inbox.release,
             db.inbox.retry,
             db.inbox.next_due,

@@ -17,11 +17,6 @@ class Lanes:
         self._waiting: dict[str, deque[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def busy(self) -> frozenset[str]:
-        """Lanes with something running or waiting."""
-        return frozenset(self._waiting)
-
     def put(self, lane: str, job: Job) -> None:
         waiting = self._waiting.get(lane)
         if waiting is not None:

@@ -29,11 +29,11 @@ R = TypeVar("R", bound=Row)
 
 @dataclass(frozen=True)
 class Source(Generic[R]):
-    """What a pump needs of a queue. `claim(room, busy lanes)`."""
+    """What a pump needs of a queue: `claim(room)`; `wake` is set by whatever may have made a row ready."""
 
     name: str
     wake: asyncio.Event
-    claim: Callable[[int, frozenset[str]], Awaitable[Sequence[R]]]
+    claim: Callable[[int], Awaitable[Sequence[R]]]
     release: Callable[[Sequence[int]], Awaitable[int]]
     retry: Callable[[int, str, datetime], Awaitable[bool]]
     next_due: Callable[[], Awaitable[datetime | None]]
@@ -98,7 +98,7 @@ class Pump(Generic[R]):
         if room <= 0:
             return  # a finished row wakes us
         # Shielded: a stop in the middle of a claim must not leave claimed rows without an owner.
-        claim = asyncio.ensure_future(self._source.claim(room, self._lanes.busy))
+        claim = asyncio.ensure_future(self._source.claim(room))
         try:
             rows = await asyncio.shield(claim)
         except asyncio.CancelledError:
@@ -126,6 +126,8 @@ class Pump(Generic[R]):
             log.error("could not settle a row", queue=self._source.name, item=row.id, error=str(error))
         except Exception:  # noqa: BLE001 - one row's bug must not end its lane; logged
             log.exception("a row was left unsettled", queue=self._source.name, item=row.id)
+        was_full = len(self._in_hand) >= self._room
         self._begun.discard(row.id)
         self._in_hand.discard(row.id)
-        self._source.wake.set()
+        if was_full:
+            self._source.wake.set()

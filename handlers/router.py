@@ -20,7 +20,8 @@ class Context:
 
     `card` is the tapped card when the item is a Tap; a handler that changes what only this card shows puts a
     changed copy back, and the dispatcher saves it. A tapped card is drawn again after the handler, unless it
-    sets `redraw` to False because something else will draw it. `handled_by` names what took the item; "" is nothing did.
+    sets `redraw` to False because something else will draw it. `handled_by` names what took the item; ""
+    means that nothing did.
     """
 
     inbound: Inbound

@@ -101,6 +101,21 @@ class Office:
         message = await self.wait(platform, who, lambda m: not m.get("card") and holds(m, *words))
         return str(message["text"])
 
+    async def group_message(self, group: str, wanted: Callable[[Shown], bool]) -> Shown:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = (await self.get("/messages", platform="dingtalk", chat=group))["messages"]
+                for message in reversed(found):
+                    if message["from"] == "bot" and wanted(message):
+                        return dict(message)
+                await asyncio.sleep(0.02)
+
+    async def group_card(self, group: str, *words: str) -> Shown:
+        return await self.group_message(group, lambda m: bool(m.get("card")) and holds(m, *words))
+
+    async def text_in(self, group: str, *words: str) -> Shown:
+        return await self.group_message(group, lambda m: not m.get("card") and holds(m, *words))
+
     async def quiet(self) -> None:
         """Nothing waits in the inbox or the outbox any more (what waits for a later time does not count)."""
         async with asyncio.timeout(PATIENCE):

@@ -99,7 +99,7 @@ async def _import(settings: Settings, args: argparse.Namespace, mapping: ColumnM
         with ExitStack() as stack:
             bar = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, desc=args.file.name))
             refusals = Refusals(refusals_of(args.file), stack)
-            rows = rows_of(args.file, mapping, lambda read: bar.update(read))
+            rows = rows_of(args.file, mapping, bar.update)
             while batch := list(islice(rows, BATCH)):
                 orders = list(_orders(batch, mapping, shop, tally, refusals))
                 tally.add(await _store(database, orders, args.file))

@@ -122,3 +122,15 @@ async def test_emoji_and_ten_thousand_characters_are_answered(office: Office, pl
     number = await office.order("129.00")
     await office.say(platform, LIN, f"{number} " + "长" * (600 if platform == "wecom" else 9000))
     await office.card(platform, LIN, number)
+
+
+async def test_in_a_dingtalk_group_the_robot_is_called_by_name_and_answers_there(office: Office) -> None:
+    number = await office.order("129.00")
+    group = (await office.get("/credentials"))["dingtalk"][0]["group"]
+    await office.say("dingtalk", LIN, f"@前哨 查单 {number}", chat=group)
+    shown = await office.group_card(group, number, "刷新")
+    await office.post("/shops/taobao/buyer", {"tid": number, "amount": "50.00", "reason": "少发"})
+    await office.tap("dingtalk", LIN, shown, "刷新")
+    await office.group_card(group, number, "买家申请退款 ¥50.00")
+    await office.tap("dingtalk", WU, shown, "刷新")
+    await office.text_in(group, "没找到这张订单")
