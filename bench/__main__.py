@@ -17,7 +17,7 @@ from bench.machine import BENCH_PYTHON, environment, load
 from bench.report import Measured
 
 PREFIX = "measure_"
-ORDER = ("ack", "callbacks", "crypt", "dispatch", "cards", "lookup", "import", "start")
+ORDER = ("ack", "callbacks", "crypt", "dispatch", "cards", "import", "lookup", "start")
 
 
 def measures() -> dict[str, ModuleType]:

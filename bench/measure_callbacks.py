@@ -96,9 +96,7 @@ class _Bench:
             server(self._desk(far.port, "hang"), log=self._folder / "hang.log") as desk,
         ):
             await drive(desk.port, self._ours()[:1500], connections=CONNECTIONS)
-            driven = [
-                await drive(desk.port, self._ours(), connections=CONNECTIONS) for _ in range(rounds)
-            ]
+            driven = [await drive(desk.port, self._ours(), connections=CONNECTIONS) for _ in range(rounds)]
         rates = ", ".join(f"{one.rate:,.0f}/s" for one in driven)
         return Figure(
             name="acknowledge while every handler hangs, 64 at a time, p99.9",

@@ -58,7 +58,9 @@ async def run(quick: bool) -> list[Figure]:
             config = await furnish_server(folder, port, company, await furnish(api, company))
             serve = [OURS, "-m", "bot", "serve", "--config", str(config)]
             async with server(serve, log=folder / "serve.log"):
-                await api.post("/apps/wecom/main", callback_url=f"http://127.0.0.1:{port}/callback/wecom/main")
+                await api.post(
+                    "/apps/wecom/main", callback_url=f"http://127.0.0.1:{port}/callback/wecom/main"
+                )
                 return await _measure(Company(api, session, port, company), rates)
 
 

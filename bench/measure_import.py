@@ -26,7 +26,5 @@ async def run(quick: bool) -> list[Figure]:
             less_is_better=False,
             note=f"{done.seconds:.0f} s for a file of {done.file_bytes / 2**20:.0f} MiB",
         ),
-        Figure(
-            name=f"peak memory of the import of {rows:,} rows", unit="MiB", ours=one(done.peak / 2**20)
-        ),
+        Figure(name=f"peak memory of the import of {rows:,} rows", unit="MiB", ours=one(done.peak / 2**20)),
     ]

@@ -15,7 +15,9 @@ from domain.order import Item, Order, OrderKey, OrderState, Receiver, TimelineEn
 SHOPS = ("tmall-flagship", "taobao-outlet", "jd-store", "pdd-store")
 _EPOCH = datetime(2025, 7, 1, tzinfo=UTC)
 _SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余"
-_GIVEN = "伟芳娜敏静强磊军洋勇艳杰娟涛明超秀英华平刚桂兰玉萍红梅春燕丽云飞鹏宇浩晨梓涵欣怡雨佳俊博文志远思嘉诗琪"
+_GIVEN = (
+    "伟芳娜敏静强磊军洋勇艳杰娟涛明超秀英华平刚桂兰玉萍红梅春燕丽云飞鹏宇浩晨梓涵欣怡雨佳俊博文志远思嘉诗琪"
+)
 _GOODS = (
     ("北欧布艺沙发套", "SOFA-GREY-3", 12900),
     ("加厚法兰绒毯子", "BLANKET-200", 8900),

@@ -102,9 +102,7 @@ def _form(number: str) -> dict[str, Any]:
     }
 
 
-async def furnish_server(
-    folder: Path, port: int, company: Sequence[Desk], sections: dict[str, Any]
-) -> Path:
+async def furnish_server(folder: Path, port: int, company: Sequence[Desk], sections: dict[str, Any]) -> Path:
     """The settings file, and the orders in the server's database, as a pull would have left them."""
     data = {
         "server": {"host": "127.0.0.1", "port": port, "public_url": f"http://127.0.0.1:{port}"},

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import cache
 
-from pypinyin import lazy_pinyin
 from rapidfuzz import fuzz
 
 from handlers.router import Command
@@ -18,6 +18,11 @@ _LOOK_AT = 8  # characters of the text: a command stands at its beginning
 @cache
 def sound(text: str) -> str:
     """Pinyin without tones; Latin letters stay as they are."""
+    # The dictionary takes long to load and is seldom needed: the first slip of a pen pays for it, not the start.
+    # Its phrases take ten times the memory of its characters and tell little about single words.
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
+    from pypinyin import lazy_pinyin
+
     return "".join(lazy_pinyin(text)).casefold()
 
 

@@ -168,6 +168,7 @@ async def test_a_hanging_handler_is_cut_off_and_tried_again(desk: Small) -> None
 
     async with dispatching(desk, hangs_once, seconds=1.0):
         await desk.receive(text_item("linxiaoman", "x", "1"))
+        await until(lambda: runs)
         await until(lambda: ready_again(desk))
         desk.advance(1.0)
         await until(lambda: all_done(desk))
