@@ -59,8 +59,7 @@ def _cpu() -> str:
 
 
 def _peer_versions() -> str:
-    code = "from importlib.metadata import version as v; import sys; print(', '.join(f'{n} {v(n)}' for n in sys.argv[1:]))"
-    answer = subprocess.run(
-        [str(BENCH_PYTHON), "-c", code, *_PEERS], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip() or "not installed: run make .venv-bench/.done"
+    code = "import sys; from importlib.metadata import version\nfor n in sys.argv[1:]: print(n, version(n))"
+    command = [str(BENCH_PYTHON), "-c", code, *_PEERS]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ", ".join(answer.stdout.split("\n")[:-1])

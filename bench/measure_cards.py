@@ -31,11 +31,11 @@ the seven cards shows the final outcome (已退款), by the sandbox's own time o
 the callback or Stream frame, the decision, nine calls to the shop with a review, the agreement and its confirmation,
 and the updates. Taps that never got there count as the whole waiting time.
 
-What the platforms' limits allow: WeCom takes 30 messages a minute to one member and DingTalk 20 calls a second of one
-app to one endpoint, so no real company approves 50 refunds a second with three people. The load is spread over desks of
-one shop, one requester, three approvers, one DingTalk app and one Taobao app each, 24 refunds a desk, all in one server;
-with that all limits stay on, but for three switches of the sandbox: DingTalk's monthly quota of the free edition is
-lifted, and WeCom's simulated delay of callbacks (50 to 300 ms) is off, for it is not ours."""
+What the platforms' limits allow: WeCom takes 30 messages a minute to one member and DingTalk 20 calls a second of
+one app to one endpoint, so no real company approves 50 refunds a second with three people. The load is spread over
+desks of one shop, one requester, three approvers, one DingTalk app and one Taobao app each, 24 refunds a desk, all in
+one server; with that all limits stay on, but for three switches of the sandbox: DingTalk's monthly quotas of the free
+edition are lifted, and WeCom's simulated delay of callbacks (50 to 300 ms) is off, for it is not ours."""
 
 CARDS = 2 * APPROVERS + 1
 RATES = ((10, 10), (50, 20))  # taps a second, seconds

@@ -13,6 +13,9 @@ from bench.figures import NO_AIM, Figure, number
 HERE = Path(__file__).parent
 RESULTS = HERE / "RESULTS.md"
 HISTORY = HERE / "history.jsonl"
+_HEAD = """\
+Written by `make bench`; compare only runs on the same machine. Medians of interleaved rounds, the spread of the rounds
+in brackets; a ratio says how many times better than the peer measured beside it."""
 _MARK = {True: "met", False: "**missed**", None: "–"}
 
 
@@ -55,8 +58,7 @@ def _entry(measured: Measured, figure: Figure) -> dict[str, Any]:
 def page(measured: Sequence[Measured], facts: Mapping[str, str], *, quick: bool) -> str:
     parts = [
         "# Figures",
-        "Written by `make bench`; compare only runs on the same machine. Medians of interleaved rounds, the spread of"
-        " the rounds in brackets; a ratio says how many times better than the peer measured beside it.",
+        _HEAD,
         *(["**A quick run: too few rounds to publish.**"] if quick else []),
         _facts(facts),
         "\n".join(_table(measured)),

@@ -127,14 +127,6 @@ CASES = (
         ),
     ),
     Case(
-        "wecom key too short",
-        lambda o, _: with_door(o.desk.settings, "wecom", encoding_aes_key="a" * 42),
-        (
-            ("✘ EncodingAESKey", "43 位", "现在是 42 位", "接收消息 → 设置API接收"),
-            ("! 回调地址", "先改好 EncodingAESKey"),
-        ),
-    ),
-    Case(
         "wecom token differs from the running server's",
         lambda o, _: with_door(o.desk.settings, "wecom", token="Another1"),
         (("✘ 回调地址", "拒绝了签名", "重启 serve"),),

@@ -68,7 +68,12 @@ async def client_of(far: Far, **changes: Any) -> AsyncIterator[tuple[WeComClient
         base = str(server.make_url("/")).rstrip("/")
         fields: dict[str, Any] = {"api_base": base, "timeout_seconds": 2.0, **changes}
         settings = WeComSettings(
-            corp_id="ww1", agent_id=1, secret=SECRET, token="t", encoding_aes_key="k", **fields
+            corp_id="ww1",
+            agent_id=1,
+            secret=SECRET,
+            token="t",
+            encoding_aes_key="DzHHnF5GQg2O5d7ffHqPv4tWvFJoRkj1lvk3LawuBzE",
+            **fields,
         )
         client = WeComClient("main", settings, session, clock)
         yield client, clock

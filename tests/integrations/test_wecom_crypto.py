@@ -81,7 +81,7 @@ def test_keys_are_checked_and_the_setting_is_named(vector: dict[str, Any]) -> No
     if vector["expect_error"] is None:
         assert len(parse_key(vector["encoding_aes_key"])) == 32
         return
-    with pytest.raises(BadKey, match="encoding_aes_key: must be exactly 43"):
+    with pytest.raises(BadKey, match="encoding_aes_key 要正好 43 位"):
         parse_key(vector["encoding_aes_key"])
 
 

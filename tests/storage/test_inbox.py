@@ -57,6 +57,12 @@ async def test_sixty_four_callers_at_once_each_get_their_own_answer(database: Da
     assert sorted(await stored_keys(database)) == sorted(f"k{n}" for n in range(100))
 
 
+async def test_of_several_with_one_key_at_once_exactly_one_is_new(database: Database) -> None:
+    answers = await asyncio.gather(*(put(database, f"k{n % 3}") for n in range(30)))
+    assert sorted(answers) == [False] * 27 + [True] * 3
+    assert len(await stored_keys(database)) == 3
+
+
 async def test_callers_that_arrive_together_share_a_commit(sqlite: Database) -> None:
     commits: list[str] = []
     await put(sqlite, "first")

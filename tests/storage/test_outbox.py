@@ -92,6 +92,15 @@ async def test_a_retry_holds_its_lane_but_not_what_is_more_urgent(
     assert texts(await claim(database)) == ["二"]
 
 
+async def test_even_the_most_urgent_waits_for_what_is_under_way(database: Database) -> None:
+    await send(database, "lin", "日报", Priority.DIGEST)
+    [running] = await claim(database)
+    await send(database, "lin", "回答", Priority.ANSWER)
+    assert await claim(database) == []
+    await database.outbox.done(running.id)
+    assert texts(await claim(database)) == ["回答"]
+
+
 async def test_a_planned_row_is_not_in_the_way(database: Database, clock: ManualClock) -> None:
     await send(database, "lin", "明早", due=3600)
     await send(database, "lin", "现在")

@@ -194,6 +194,7 @@ async def test_a_touch_refreshes_each_live_card_of_the_subject(database: Databas
     assert await outbox_keys(database) == ["refresh.c1.t1", "refresh.c2.t1"]
     uow.touch(SUBJECT)  # both still wait and will show this change too
     await uow.commit()
+    assert await outbox_keys(database) == ["refresh.c1.t1", "refresh.c2.t1"]
     items = await database.outbox.claim(10, 30, [])
     assert [item.outgoing.body for item in items] == [RefreshCard("c1"), RefreshCard("c2")]
 

@@ -15,7 +15,7 @@ from bot.doctor.web import Page, Unreachable, fetch, why_not_running
 from cards.door import DoorError
 from domain.staff import Staff
 from integrations.chat.wecom.client import WeComClient
-from integrations.chat.wecom.crypto import BadKey, Envelope, parse_key
+from integrations.chat.wecom.crypto import Envelope
 from integrations.chat.wecom.errors import ApiRefused
 from integrations.chat.wecom.probes import Probe, probe_call, probe_token
 from integrations.chat.wecom.settings import WeComSettings
@@ -139,27 +139,12 @@ async def _seen(exam: Exam, app: App, person: Staff, user_id: str) -> Verdict | 
     return None
 
 
-@check("EncodingAESKey")
-async def aes_key(_exam: Exam, app: App) -> Verdicts:
-    key = app.settings.encoding_aes_key
-    try:
-        parse_key(key)
-    except BadKey:
-        count = len(key.strip())
-        return bad(f"要正好 43 位字母和数字，现在是 {count} 位：到 {RECEIVE} 重新复制到 encoding_aes_key")
-    return good("形式正确")
-
-
 @check("回调地址")
 async def callback(exam: Exam, app: App) -> Verdicts:
     """What the console does on saving: a signed GET that must be answered with the plain text."""
     public = exam.settings.server.public_url.rstrip("/")
     if not public:
         return bad(f"server.public_url 没有填：写上外网能到的 https 地址，再填进 {RECEIVE}")
-    try:
-        parse_key(app.settings.encoding_aes_key)
-    except BadKey:
-        return note("先改好 EncodingAESKey，再来检查")
     url = f"{public}/callback/wecom/{app.name}"
     plain = str(secrets.randbelow(9 * 10**18) + 10**18)
     try:

@@ -35,8 +35,8 @@ def parse_key(text: str, setting: str = "encoding_aes_key") -> bytes:
     stripped = text.strip()
     if not _KEY.fullmatch(stripped):
         raise BadKey(
-            f"{setting}: must be exactly 43 letters and digits, this has {len(stripped)} characters; "
-            "copy it again from 接收消息 → 设置API接收 in the admin console"
+            f"{setting} 要正好 43 位字母和数字，现在是 {len(stripped)} 位：到管理后台 → 应用管理 → 自建应用"
+            " → 接收消息 → 设置API接收 重新复制"
         )
     return base64.b64decode(stripped + "=")
 

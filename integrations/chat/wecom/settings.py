@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from integrations.chat.wecom.crypto import parse_key
+
 HOME = "https://work.weixin.qq.com"  # where a card leads when the bot has no public address of its own
 
 
@@ -26,3 +28,7 @@ class WeComSettings:
     duplicate_task_code: int = 42014  # §12 no. 6: what a repeated task_id is answered with
     image_max_bytes: int = 2 * 1024 * 1024  # §12 no. 11
     daily_person_times: int = 0  # accounts of the corp × 200 (§1.4); 0 when unknown: not counted
+
+    def __post_init__(self) -> None:
+        """A key that cannot be one is told when the settings are read (BadKey is a ValueError)."""
+        parse_key(self.encoding_aes_key)
