@@ -37,7 +37,7 @@ def install_browser() -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadfile", *arguments]
     if chromium() is None and not install_browser():
         say("left out: every test marked `browser` (tests/console, tests/story): they need Chromium.")
         say("to run them: apt-get install chromium, or set QIANSHAO_TEST_CHROMIUM to a Chromium binary")

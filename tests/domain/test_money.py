@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.money import Money, MoneyError, parse_money
 
 
-@given(st.integers(-(10**12), 10**12), st.sampled_from(["CNY", "USD", "JPY", "KWD"]))
+@given(st.integers(-(10**11), 10**11), st.sampled_from(["CNY", "USD", "JPY", "KWD"]))
 def test_text_and_back_is_the_same(minor: int, currency: str) -> None:
     money = Money(minor, currency)
     assert parse_money(money.plain(), currency) == money
