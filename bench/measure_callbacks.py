@@ -29,7 +29,7 @@ TEXT = "查单 4123456789012345601"
 
 
 async def run(quick: bool) -> list[Figure]:
-    rounds, count = (2, 3000) if quick else (5, 12000)
+    rounds, count = (2, 3000) if quick else (5, 8000)
     with tempfile.TemporaryDirectory(prefix="qianshao-bench-") as name:
         bench = _Bench(Path(name), count)
         throughput = await bench.throughput(rounds)

@@ -38,7 +38,7 @@ one server; with that all limits stay on, but for three switches of the sandbox:
 edition are lifted, and WeCom's simulated delay of callbacks (50 to 300 ms) is off, for it is not ours."""
 
 CARDS = 2 * APPROVERS + 1
-RATES = ((10, 10), (50, 20))  # taps a second, seconds
+RATES = ((10, 5), (50, 20))  # taps a second, seconds
 QUICK_RATES = ((10, 3), (50, 3))
 ASK_RATE = 20.0  # requests a second while the cards are prepared
 PATIENCE = 60.0  # seconds until what has not come counts as never

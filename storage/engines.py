@@ -16,7 +16,14 @@ class Engines(Protocol):
     dialect: str  # sqlite | postgresql
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
-        """Run outside a transaction: each statement sees what is committed at that moment."""
+        """A look-up of a few rows by key, outside a transaction: each statement sees what is committed then.
+
+        On SQLite it runs in the loop's own thread: nothing in it may touch many rows.
+        """
+        ...
+
+    async def scan(self, fn: Callable[[Connection], T]) -> T:
+        """As `read`, for what may touch many rows; never in the loop's way."""
         ...
 
     async def write(self, fn: Callable[[Connection], T]) -> T:

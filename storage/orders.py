@@ -66,7 +66,7 @@ class SqlOrders:
     async def buyer_history(self, shop_code: str, buyer_id: str, since: datetime) -> BuyerHistory:
         if not buyer_id:
             return BuyerHistory(0, 0, {"buyer": "unknown"})
-        return await self._engines.read(
+        return await self._engines.scan(
             partial(buyer_history.read, shop_code=shop_code, buyer_id=buyer_id, since=since)
         )
 
@@ -86,7 +86,7 @@ class SqlOrders:
             .order_by(t.created_at.desc(), t.id.desc())
             .limit(min(limit, _MAX_MATCHES))
         )
-        rows = await self._engines.read(_fetch(statement))
+        rows = await self._engines.scan(_fetch(statement))
         return [order_rows.from_row(row, self._keys) for row in rows]
 
 

@@ -35,6 +35,9 @@ class PostgresEngines:
             async with self._reader.connect() as connection:
                 return await connection.run_sync(fn)
 
+    async def scan(self, fn: Callable[[Connection], T]) -> T:
+        return await self.read(fn)
+
     async def write(self, fn: Callable[[Connection], T]) -> T:
         with translated():
             async with self._engine.begin() as connection:

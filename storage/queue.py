@@ -58,7 +58,7 @@ class RowQueue:
 
     async def depth(self) -> dict[str, int]:
         """How many rows are ready, running and dead."""
-        return await self._engines.read(self._depth)
+        return await self._engines.scan(self._depth)
 
     async def next_due(self) -> datetime | None:
         """The earliest time after now at which something becomes due: a retry, a planned row, the end of a

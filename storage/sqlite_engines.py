@@ -1,30 +1,37 @@
-"""SQLite: one thread that writes, a small pool that reads.
+"""SQLite: one thread that writes, point reads in the loop's own thread, scans beside it.
 
 SQLite has one writer at a time. Two connections that take turns by the busy handler poll each other with
-sleeps; one thread that owns every writing connection queues fairly instead, and a whole transaction costs one
-change of thread. `BEGIN IMMEDIATE` and the busy timeout remain for other processes (an import beside the
-server). libraries.md §2.4, pitfalls 2 and 11.
+sleeps; one thread that owns every writing connection queues fairly instead. `BEGIN IMMEDIATE` and the busy
+timeout remain for other processes (an import beside the server). libraries.md §2.4, pitfalls 2 and 11.
+
+A look-up by key takes some 30 µs; handing it to another thread and back takes several times that, most of it
+spent by the loop itself (docs/decisions/0008). What may touch many rows goes through aiosqlite.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage.errors import translated
+from storage.sqlite_writer import SqliteWriter
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
-_READERS = 4
+_READERS = 2
+# The writing thread gives the interpreter up for each sync to disk; by Python's default a busy loop may keep it
+# waiting 5 ms before it can go on, and whoever waits for that commit with it.
+_SWITCH_SECONDS = 0.0005
 
 
 class SqliteEngines:
@@ -33,27 +40,36 @@ class SqliteEngines:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self.before: Callable[[], None] | None = None  # run in the thread before each transaction
-        self._writer = sa.create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
-        sa.event.listen(self._writer, "connect", _on_writer_connect)
-        sa.event.listen(self._writer, "begin", _begin_immediate)
-        self.reader = create_async_engine(
+        engine = sa.create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
+        sa.event.listen(engine, "connect", _on_writer_connect)
+        sa.event.listen(engine, "begin", _begin_immediate)
+        self._engine = engine
+        self.writer = SqliteWriter(engine)
+        self.points = sa.create_engine(
+            f"sqlite:///{path}", pool_size=1, max_overflow=0, pool_reset_on_return=None
+        )
+        sa.event.listen(self.points, "connect", _on_reader_connect)
+        self.scans = create_async_engine(
             f"sqlite+aiosqlite:///{path}", pool_size=_READERS, max_overflow=0, pool_reset_on_return=None
         )
-        sa.event.listen(self.reader.sync_engine, "connect", _on_reader_connect)
+        sa.event.listen(self.scans.sync_engine, "connect", _on_reader_connect)
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
+        with translated(), self.points.connect() as connection:
+            return fn(connection)
+
+    async def scan(self, fn: Callable[[Connection], T]) -> T:
         with translated():
-            async with self.reader.connect() as connection:
+            async with self.scans.connect() as connection:
                 return await connection.run_sync(fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
-        return await asyncio.wrap_future(self.submit(lambda: self._transaction(fn)))
+        return cast("T", await self.writer.write(fn))
 
-    def submit(self, job: Callable[[], T]) -> Future[T]:
+    def submit(self, job: Callable[[], Any]) -> Future[Any]:
         """Queue a job for the writing thread."""
-        return self.thread.submit(job)
+        return self.writer.submit(job)
 
     def connect_writer(self) -> sqlite3.Connection:
         """A further writing connection, to be used in the writing thread only."""
@@ -62,15 +78,10 @@ class SqliteEngines:
         return connection
 
     async def close(self) -> None:
-        await self.reader.dispose()
-        await asyncio.wrap_future(self.submit(self._writer.dispose))
-        self.thread.shutdown()
-
-    def _transaction(self, fn: Callable[[Connection], T]) -> T:
-        if self.before is not None:
-            self.before()
-        with translated(), self._writer.begin() as connection:
-            return fn(connection)
+        await self.scans.dispose()
+        self.points.dispose()
+        await asyncio.wrap_future(self.submit(self._engine.dispose))
+        self.writer.shutdown()
 
 
 def _set_up_writer(connection: sqlite3.Connection) -> None:

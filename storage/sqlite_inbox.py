@@ -33,7 +33,9 @@ class SqliteInboxLog:
         self._waiting: deque[Waiting] = deque()
         self._queued = False
         self.connection: sqlite3.Connection | None = None
-        engines.before = self._flush  # an acknowledgement never waits for more than one other transaction
+        # An acknowledgement waits for one other transaction at most.
+        engines.writer.first = self._flush
+        engines.writer.urgent = lambda: bool(self._waiting)
 
     async def append(self, row: InboxRow) -> bool:
         waiting = Waiting(row, asyncio.get_running_loop().create_future())

@@ -32,7 +32,7 @@ class SqlTraces:
 
     async def story(self, trace: str) -> Sequence[StoryLine]:
         """A prefix of less than six characters, or one that fits several traces, tells nothing."""
-        return await self._engines.read(partial(_story, trace=trace.strip()))
+        return await self._engines.scan(partial(_story, trace=trace.strip()))
 
 
 def _story(connection: Connection, *, trace: str) -> list[StoryLine]:
