@@ -153,6 +153,7 @@ def build_desk(
         routes,
         entry or _entry(),
         metrics,
+        quiet=receiver.quiet,
         limit=settings.queue.handlers,
         seconds=settings.queue.handler_seconds,
     )
@@ -164,6 +165,7 @@ def build_desk(
         _effects(),
         shops,
         metrics,
+        quiet=receiver.quiet,
         limit=settings.queue.deliveries,
         max_attempts=settings.queue.max_attempts,
         breakers=Breakers(metrics, clock),

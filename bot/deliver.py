@@ -17,6 +17,7 @@ from bot.logs import log, tracing
 from bot.metrics import Metrics
 from bot.notices import note_refusal
 from bot.pump import LEASE_SECONDS, Pump, Source
+from bot.quiet import Quiet
 from bot.retry import Aside, decide
 from cards.door import ChatDoor, Refused
 from cards.scene import Scene
@@ -45,6 +46,7 @@ class Deliverer:
         limit: int = 128,
         max_attempts: int = 60,
         breakers: Breakers | None = None,
+        quiet: Quiet | None = None,
     ) -> None:
         self._db = db
         self._doors = doors
@@ -64,7 +66,9 @@ class Deliverer:
             db.outbox.retry,
             db.outbox.next_due,
         )
-        self._pump = Pump(source, lambda item: item.lane, self._work, scene.clock, limit=limit)
+        self._pump = Pump(
+            source, lambda item: item.lane, self._work, scene.clock, quiet or Quiet(), limit=limit
+        )
 
     def start(self) -> None:
         self._pump.start()

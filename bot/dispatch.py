@@ -13,6 +13,7 @@ from typing import Protocol
 from bot.logs import log, tracing
 from bot.metrics import Metrics
 from bot.pump import LEASE_SECONDS, Pump, Source
+from bot.quiet import Quiet
 from bot.unhandled import suggestion
 from cards.door import ChatDoor
 from cards.scene import Scene
@@ -65,6 +66,7 @@ class Dispatcher:
         *,
         limit: int = 64,
         seconds: float = 30.0,
+        quiet: Quiet | None = None,
     ) -> None:
         self._db = db
         self._doors = doors
@@ -82,7 +84,7 @@ class Dispatcher:
             db.inbox.retry,
             db.inbox.next_due,
         )
-        self._pump = Pump(source, self._lane, self._work, scene.clock, limit=limit)
+        self._pump = Pump(source, self._lane, self._work, scene.clock, quiet or Quiet(), limit=limit)
 
     def start(self) -> None:
         self._pump.start()

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from bot.lanes import Lanes
 from bot.logs import log
+from bot.quiet import Quiet
 from domain.clock import Clock
 from storage.errors import StorageUnavailable
 
@@ -48,6 +49,7 @@ class Pump(Generic[R]):
         lane_of: Callable[[R], str],
         work: Callable[[R], Awaitable[None]],
         clock: Clock,
+        quiet: Quiet,
         *,
         limit: int,
     ) -> None:
@@ -55,6 +57,7 @@ class Pump(Generic[R]):
         self._lane_of = lane_of
         self._work = work
         self._clock = clock
+        self._quiet = quiet
         self._room = limit * 4  # rows in hand: enough that free slots never wait for a claim
         self._lanes = Lanes(limit)
         self._in_hand: set[int] = set()
@@ -94,6 +97,7 @@ class Pump(Generic[R]):
                     await self._source.wake.wait()
 
     async def _take(self) -> None:
+        await self._quiet.wait()
         room = self._room - len(self._in_hand)
         if room <= 0:
             return  # a finished row wakes us
@@ -119,6 +123,7 @@ class Pump(Generic[R]):
         return min(_IDLE_SECONDS, max(0.0, (due - self._clock.now()).total_seconds()))
 
     async def _run(self, row: R) -> None:
+        await self._quiet.wait()
         self._begun.add(row.id)
         try:
             await self._work(row)

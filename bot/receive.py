@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
 from bot.metrics import Metrics
+from bot.quiet import Quiet
 from cards.door import Verified
 
 
@@ -29,9 +30,11 @@ class Receiver:
 
     inbox: InboxWriter
     metrics: Metrics
+    quiet: Quiet = field(default_factory=Quiet)
 
     async def receive(self, platform: str, app: str, item: Verified, started: float | None = None) -> bool:
         """Keep a verified item; False when it was already here. `started`: `perf_counter()` at arrival."""
+        self.quiet.arrived()
         began = perf_counter() if started is None else started
         try:
             fresh = await self.inbox.put(platform, app, item.kind, item.key, item.payload, new_trace())

@@ -19,6 +19,16 @@ from storage.tables import inbox as table
 from storage.texts import storable
 
 _PURGE_STEP = 1000
+_t = table.c
+_DUE = (
+    sa.select(
+        _t.id, _t.platform, _t.app, _t.kind, _t.key, _t.payload, _t.trace_id, _t.received_at, _t.attempts
+    )
+    .where(_t.due <= sa.bindparam("now"))
+    .order_by(_t.due, _t.id)
+    .limit(sa.bindparam("limit"))
+    .with_for_update(skip_locked=True)  # PostgreSQL: leave what another worker is just taking
+)
 
 
 class Inbox(RowQueue):
@@ -76,15 +86,7 @@ def done_values(now: int, outcome: str, detail: str) -> dict[str, object]:
 
 
 def _claim(connection: Connection, *, now: int, limit: int, lease_seconds: float) -> list[InboxItem]:
-    t = table.c
-    due = (
-        sa.select(t.id, t.platform, t.app, t.kind, t.key, t.payload, t.trace_id, t.received_at, t.attempts)
-        .where(t.due <= now)
-        .order_by(t.due, t.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)  # PostgreSQL: leave what another worker is just taking
-    )
-    rows = connection.execute(due).all()
+    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
     if rows:
         take(connection, table, [row.id for row in rows], now, lease_seconds)
     return [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,11 +17,15 @@ from storage import buyer_history, order_rows, receivers
 from storage.engines import Engines
 from storage.many import insert_many
 from storage.pending import Pending
+from storage.prepared import select_by, update_where
 from storage.secrets import DataKeys, clear_tail
 from storage.tables import order_refs
 from storage.tables import orders as table
 
 _MAX_MATCHES = 200
+_BY_ID = select_by(table, "id")
+_BY_KEY = select_by(table, "shop_code", "platform_order_id")
+_KEPT = select_by(table, "id", "revision").with_only_columns(*(table.c[name] for name in receivers.KEPT))
 
 
 class SqlOrders:
@@ -33,13 +37,11 @@ class SqlOrders:
         self._pending = pending
 
     async def get(self, order_id: int) -> Order | None:
-        return await self._one(table.c.id == order_id)
+        return await self._one(_BY_ID, {"id": order_id})
 
     async def by_key(self, key: OrderKey) -> Order | None:
-        t = table.c
-        return await self._one(
-            sa.and_(t.shop_code == key.shop_code, t.platform_order_id == key.platform_order_id)
-        )
+        given = {"shop_code": key.shop_code, "platform_order_id": key.platform_order_id}
+        return await self._one(_BY_KEY, given)
 
     async def by_number(self, number: str, *, limit: int = 10) -> Sequence[Order]:
         number = number.strip()
@@ -73,9 +75,9 @@ class SqlOrders:
     def save(self, order: Order) -> None:
         self._pending.orders[order.key] = order
 
-    async def _one(self, condition: sa.ColumnElement[bool]) -> Order | None:
-        rows = await self._engines.read(_fetch(sa.select(table).where(condition).limit(1)))
-        return order_rows.from_row(rows[0], self._keys) if rows else None
+    async def _one(self, statement: sa.Select[Any], given: Mapping[str, object]) -> Order | None:
+        row = await self._engines.read(lambda c: c.execute(statement, given).mappings().first())
+        return None if row is None else order_rows.from_row(row, self._keys)
 
     async def _many(self, condition: sa.ColumnElement[bool], limit: int) -> list[Order]:
         """Newest first."""
@@ -98,15 +100,12 @@ def write_order(connection: Connection, order: Order, keys: DataKeys) -> int:
         order_id = int(inserted.scalar_one())
         write_refs(connection, [(order_id, ref) for ref in order_rows.refs(order)])
         return order_id
-    t = table.c
-    current = sa.and_(t.id == order.id, t.revision == order.revision)
-    kept = [t[column] for column in receivers.KEPT]
-    old = connection.execute(sa.select(*kept).where(current)).mappings().first()
+    guards = {"id": order.id, "revision": order.revision}
+    old = connection.execute(_KEPT, guards).mappings().first()
     if old is None:
         raise Conflict(f"order {order.key} is no longer at revision {order.revision}")
     receivers.keep_clear(row, old)
-    changed = connection.execute(sa.update(table).where(current).values(revision=order.revision + 1, **row))
-    if changed.rowcount != 1:
+    if not update_where(connection, table, guards, {"revision": order.revision + 1, **row}):
         raise Conflict(f"order {order.key} is no longer at revision {order.revision}")
     replace_refs(connection, {order.id: order_rows.refs(order)})
     return order.id

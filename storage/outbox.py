@@ -24,10 +24,9 @@ from storage.items import DEAD, DONE, READY, RUNNING, OutboxItem
 from storage.outgoing_codec import decode_body
 from storage.queue import RowQueue, move, take
 from storage.tables import outbox as table
-from storage.tables import outbox_attempts
 
 # `+o.due` keeps both planners on the index that has the order, so LIMIT ends the search early.
-_HEADS = """
+_HEADS_SQL = """
 SELECT o.id, o.key, o.body, o.trace_id, o.priority, o.state, o.attempts, o.created_at
 FROM outbox o
 WHERE o.due IS NOT NULL AND +o.due <= :now AND o.lane NOT IN :busy
@@ -40,6 +39,14 @@ WHERE o.due IS NOT NULL AND +o.due <= :now AND o.lane NOT IN :busy
 ORDER BY o.priority, o.id
 LIMIT :limit
 """
+_BUSY = sa.bindparam("busy", type_=sa.Text, expanding=True)
+_HEADS = sa.text(_HEADS_SQL).bindparams(_BUSY)
+_HEADS_LOCKED = sa.text(_HEADS_SQL + "FOR UPDATE OF o SKIP LOCKED").bindparams(_BUSY)
+_NOTE = sa.text(
+    "INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, error)"
+    " SELECT id, attempts, claimed_at, CAST(:now AS BIGINT), CAST(:outcome AS TEXT), CAST(:error AS TEXT)"
+    " FROM outbox WHERE id = :item AND claimed_at IS NOT NULL"
+)
 _CLAIM_LOCK = 0x6F7574  # PostgreSQL: claims of all replicas one after the other, or lanes could be split
 
 
@@ -103,28 +110,9 @@ def note_lost(connection: Connection, ids: Collection[int], now: int) -> None:
 
 
 def _note_attempts(connection: Connection, ids: Collection[int], now: int, outcome: str, error: str) -> None:
-    if not ids:
-        return
-    t = table.c
-    rows = connection.execute(
-        sa.select(t.id, t.attempts, t.claimed_at).where(t.id.in_(list(ids)), t.claimed_at.is_not(None))
-    ).all()
-    if not rows:
-        return
-    connection.execute(
-        sa.insert(outbox_attempts),
-        [
-            {
-                "outbox_id": row.id,
-                "attempt": row.attempts,
-                "started_at": row.claimed_at,
-                "finished_at": now,
-                "outcome": outcome,
-                "error": error,
-            }
-            for row in rows
-        ],
-    )
+    for item_id in ids:
+        given = {"item": item_id, "now": now, "outcome": outcome, "error": error}
+        connection.execute(_NOTE, given)
 
 
 def _claim(
@@ -133,9 +121,8 @@ def _claim(
     heads = _HEADS
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
-        heads += "FOR UPDATE OF o SKIP LOCKED"
-    statement = sa.text(heads).bindparams(sa.bindparam("busy", type_=sa.Text, expanding=True))
-    rows = connection.execute(statement, {"now": now, "limit": limit, "busy": busy}).all()
+        heads = _HEADS_LOCKED
+    rows = connection.execute(heads, {"now": now, "limit": limit, "busy": busy}).all()
     if not rows:
         return []
     note_lost(connection, [row.id for row in rows if row.state == RUNNING], now)

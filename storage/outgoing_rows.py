@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -18,6 +18,20 @@ from storage.outgoing_codec import encode_body
 from storage.sent_cards import live_cards
 from storage.tables import outbox as table
 
+_t = table.c
+_USED = sa.select(sa.func.count()).select_from(table).where(_t.trace_id == sa.bindparam("trace_id"))
+_WAITING = (
+    sa.select(_t.id)
+    .where(_t.lane == sa.bindparam("lane"), _t.due.is_not(None), _t.state == READY)
+    .limit(1)
+    .with_for_update()
+)
+# The two dialects' insert() are different classes with the same method.
+_INSERTS: Mapping[str, sa.Insert] = {
+    "postgresql": postgresql.insert(table).on_conflict_do_nothing(index_elements=["key"]),
+    "sqlite": sqlite.insert(table).on_conflict_do_nothing(index_elements=["key"]),
+}
+
 
 def store(connection: Connection, outgoing: Outgoing, now: int) -> bool:
     """Add a row; one whose key was ever there before is left out, silently: that is what the key is for.
@@ -27,12 +41,7 @@ def store(connection: Connection, outgoing: Outgoing, now: int) -> bool:
     """
     if outgoing.key:
         return _insert(connection, outgoing, outgoing.key, now)
-    t = table.c
-    used = int(
-        connection.execute(
-            sa.select(sa.func.count()).select_from(table).where(t.trace_id == outgoing.trace_id)
-        ).scalar_one()
-    )
+    used = int(connection.execute(_USED, {"trace_id": outgoing.trace_id}).scalar_one())
     return _first_free(connection, outgoing, (f"{outgoing.trace_id}.{n}" for n in count(used + 1)), now)
 
 
@@ -45,14 +54,7 @@ def refresh_cards(connection: Connection, subject: SubjectRef, trace_id: str, no
     added = 0
     for card_id in live_cards(connection, subject):
         refresh = Outgoing("", RefreshCard(card_id), trace_id)
-        t = table.c
-        waiting = (
-            sa.select(t.id)
-            .where(t.lane == refresh.lane, t.due.is_not(None), t.state == READY)
-            .limit(1)
-            .with_for_update()
-        )
-        if connection.execute(waiting).first() is not None:
+        if connection.execute(_WAITING, {"lane": refresh.lane}).first() is not None:
             continue
         base = f"refresh.{card_id}.{trace_id}"
         added += _first_free(connection, refresh, _numbered(base), now)
@@ -80,9 +82,4 @@ def _insert(connection: Connection, outgoing: Outgoing, key: str, now: int) -> b
         "due": now if outgoing.due is None else to_micros(outgoing.due),
         "created_at": now,
     }
-    # The two dialects' insert() are different classes with the same method.
-    if connection.dialect.name == "postgresql":
-        statement: sa.Insert = postgresql.insert(table).on_conflict_do_nothing(index_elements=["key"])
-    else:
-        statement = sqlite.insert(table).on_conflict_do_nothing(index_elements=["key"])
-    return connection.execute(statement.values(values)).rowcount == 1
+    return connection.execute(_INSERTS[connection.dialect.name], values).rowcount == 1

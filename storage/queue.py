@@ -19,6 +19,7 @@ from domain.clock import Clock
 from storage.engines import Engines
 from storage.instants import maybe_instant, to_micros
 from storage.items import DEAD, READY, RUNNING
+from storage.prepared import update_where
 
 NoteLost = Callable[[Connection, Collection[int], int], None]
 
@@ -32,6 +33,8 @@ class RowQueue:
         self._clock = clock
         self._table = table
         self._note_lost = note_lost
+        due = table.c.due
+        self._next = sa.select(sa.func.min(due)).where(due > sa.bindparam("now"))
 
     async def recover(self) -> int:
         """Make ready at once what a killed process left running. Only when no other process works here:
@@ -63,9 +66,8 @@ class RowQueue:
     async def next_due(self) -> datetime | None:
         """The earliest time after now at which something becomes due: a retry, a planned row, the end of a
         lease. A worker that found nothing may sleep until then or until `wake`."""
-        t = self._table.c
-        statement = sa.select(sa.func.min(t.due)).where(t.due > self._now())
-        return maybe_instant(await self._engines.read(lambda c: c.execute(statement).scalar()))
+        given = {"now": self._now()}
+        return maybe_instant(await self._engines.read(lambda c: c.execute(self._next, given).scalar()))
 
     async def oldest_due(self) -> datetime | None:
         """Since when the longest-waiting ready row is due; None when nothing is ready. For the age metric."""
@@ -115,6 +117,4 @@ def move(
     connection: Connection, table: sa.Table, item_id: int, states: Collection[str], values: Mapping[str, Any]
 ) -> bool:
     """Change one row if it is still in one of `states`; whether it was."""
-    t = table.c
-    statement = sa.update(table).where(t.id == item_id, t.state.in_(list(states))).values(values)
-    return connection.execute(statement).rowcount == 1
+    return update_where(connection, table, {"id": item_id, "state": tuple(states)}, values)

@@ -17,8 +17,13 @@ from domain.refund import ApprovalDecision, Refund, RuleFired
 from storage.engines import Engines
 from storage.instants import from_micros, maybe_instant, maybe_micros, to_micros
 from storage.pending import Pending
+from storage.prepared import select_by, update_where
 from storage.tables import refunds as table
 from storage.texts import storable
+
+_BY_NUMBER = select_by(table, "number")
+_OF_ORDER = select_by(table, "order_id").order_by(table.c.requested_at, table.c.number)
+_INSERT = sa.insert(table)
 
 
 class SqlRefunds:
@@ -29,12 +34,12 @@ class SqlRefunds:
         self._pending = pending
 
     async def get(self, number: str) -> Refund | None:
-        found = await self._select(table.c.number == number)
+        found = await self._select(_BY_NUMBER, {"number": number})
         return found[0] if found else None
 
     async def of_order(self, order_id: int) -> Sequence[Refund]:
         """Oldest first."""
-        return await self._select(table.c.order_id == order_id)
+        return await self._select(_OF_ORDER, {"order_id": order_id})
 
     async def bound_ids(self, shop_code: str, platform_refund_ids: Sequence[str]) -> frozenset[str]:
         wanted = [refund_id for refund_id in platform_refund_ids if refund_id]
@@ -49,9 +54,8 @@ class SqlRefunds:
     def save(self, refund: Refund) -> None:
         self._pending.refunds[refund.number] = refund
 
-    async def _select(self, condition: sa.ColumnElement[bool]) -> list[Refund]:
-        statement = sa.select(table).where(condition).order_by(table.c.requested_at, table.c.number)
-        rows = await self._engines.read(lambda c: c.execute(statement).mappings().all())
+    async def _select(self, statement: sa.Select[Any], given: Mapping[str, object]) -> list[Refund]:
+        rows = await self._engines.read(lambda c: c.execute(statement, given).mappings().all())
         return [_from_row(row) for row in rows]
 
 
@@ -59,11 +63,10 @@ def write_refund(connection: Connection, refund: Refund) -> None:
     """Insert (revision 0) or replace under the revision; Conflict when somebody was first."""
     row = _to_row(refund)
     if refund.revision == 0:
-        connection.execute(sa.insert(table).values(row))
+        connection.execute(_INSERT, row)
         return
-    t = table.c
-    current = sa.and_(t.number == refund.number, t.revision == refund.revision)
-    if connection.execute(sa.update(table).where(current).values(row)).rowcount != 1:
+    guards = {"number": refund.number, "revision": refund.revision}
+    if not update_where(connection, table, guards, row):
         raise Conflict(f"refund {refund.number} is no longer at revision {refund.revision}")
 
 

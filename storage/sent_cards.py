@@ -13,7 +13,21 @@ from domain.ports import Conflict
 from storage.engines import Engines
 from storage.instants import maybe_instant, maybe_micros
 from storage.pending import Pending
+from storage.prepared import select_by, update_where
 from storage.tables import sent_cards as table
+
+_t = table.c
+_BY_ID = select_by(table, "card_id")
+_INSERT = sa.insert(table)
+_LIVE = (
+    sa.select(_t.card_id)
+    .where(
+        _t.subject_type == sa.bindparam("type"),
+        _t.subject_id == sa.bindparam("id"),
+        _t.state == sa.literal_column("'live'"),  # spelt out, so that the partial index is used
+    )
+    .order_by(_t.card_id)
+)
 
 
 class SqlSentCards:
@@ -24,8 +38,8 @@ class SqlSentCards:
         self._pending = pending
 
     async def get(self, card_id: str) -> SentCard | None:
-        statement = sa.select(table).where(table.c.card_id == card_id)
-        row = await self._engines.read(lambda c: c.execute(statement).mappings().first())
+        given = {"card_id": card_id}
+        row = await self._engines.read(lambda c: c.execute(_BY_ID, given).mappings().first())
         return None if row is None else _from_row(row)
 
     def save(self, card: SentCard) -> None:
@@ -36,23 +50,17 @@ def write_card(connection: Connection, card: SentCard, now: int) -> None:
     """Insert (revision 0) or replace under the revision; Conflict when somebody was first."""
     row = _to_row(card, now)
     if card.revision == 0:
-        connection.execute(sa.insert(table).values(created_at=now, **row))
+        connection.execute(_INSERT, {"created_at": now, **row})
         return
-    t = table.c
-    current = sa.and_(t.card_id == card.card_id, t.revision == card.revision)
-    if connection.execute(sa.update(table).where(current).values(row)).rowcount != 1:
+    guards = {"card_id": card.card_id, "revision": card.revision}
+    if not update_where(connection, table, guards, row):
         raise Conflict(f"card {card.card_id} is no longer at revision {card.revision}")
 
 
 def live_cards(connection: Connection, subject: SubjectRef) -> list[str]:
     """The ids of every card that still shows this subject."""
-    t = table.c
-    statement = sa.select(t.card_id).where(
-        t.subject_type == subject.type,
-        t.subject_id == subject.id,
-        t.state == sa.literal_column("'live'"),  # spelt out, so that the partial index is used
-    )
-    return list(connection.execute(statement.order_by(t.card_id)).scalars())
+    given = {"type": subject.type, "id": subject.id}
+    return list(connection.execute(_LIVE, given).scalars())
 
 
 def _to_row(card: SentCard, now: int) -> dict[str, Any]:

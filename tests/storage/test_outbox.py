@@ -188,9 +188,9 @@ async def test_two_workers_never_share_a_lane(database: Database) -> None:
 
 
 async def test_the_claim_never_reads_what_is_done(sqlite: Database) -> None:
-    from storage.outbox import _HEADS
+    from storage.outbox import _HEADS_SQL
 
-    plain = _HEADS.replace(":busy", "('x')").replace(":now", "5").replace(":limit", "5")
+    plain = _HEADS_SQL.replace(":busy", "('x')").replace(":now", "5").replace(":limit", "5")
     plan = await sqlite.read(lambda c: c.exec_driver_sql(f"EXPLAIN QUERY PLAN {plain}").all())
     steps = [str(row[-1]) for row in plan]
     assert any("ix_outbox_order" in step for step in steps)
