@@ -34,10 +34,10 @@ class Receiver:
 
     async def receive(self, platform: str, app: str, item: Verified, started: float | None = None) -> bool:
         """Keep a verified item; False when it was already here. `started`: `perf_counter()` at arrival."""
-        self.quiet.arrived()
         began = perf_counter() if started is None else started
         try:
-            fresh = await self.inbox.put(platform, app, item.kind, item.key, item.payload, new_trace())
+            with self.quiet.arrival():
+                fresh = await self.inbox.put(platform, app, item.kind, item.key, item.payload, new_trace())
         except Exception:
             self.metrics.unstored.labels(platform).inc()
             raise
