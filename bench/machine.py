@@ -24,12 +24,17 @@ def environment() -> dict[str, str]:
         "cpu": _cpu(),
         "cores": str(os.cpu_count()),
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {_kernel()}",
         "python": platform.python_version(),
         "ours": ", ".join(f"{name} {version(name)}" for name in _OURS),
         "peers": _peer_versions(),
         "load": load(),
     }
+
+
+def _kernel() -> str:
+    """`6.18`; the rest names builds, not behaviour."""
+    return ".".join(platform.release().split(".")[:2])
 
 
 def load() -> str:

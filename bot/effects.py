@@ -58,9 +58,10 @@ async def order_fetch(context: EffectContext, effect: Effect, attempt: int) -> N
         log.warning("an order could not be read again", order=str(order.key), error=str(error))
     else:
         await store_copy(uow, fresh, context.clock.now())
-    if note:
-        uow.send(SendText(Recipient.from_args(effect.args), note))
-    uow.send(RefreshCard(effect.args["card"], force=True), key=f"{context.key}.redraw")
+    if effect.args:  # a person tapped a card and waits for a sign
+        if note:
+            uow.send(SendText(Recipient.from_args(effect.args), note))
+        uow.send(RefreshCard(effect.args["card"], force=True), key=f"{context.key}.redraw")
     context.finish(uow, {"outcome": "stale" if note else "fresh"})
     await uow.commit()
 

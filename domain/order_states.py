@@ -83,9 +83,7 @@ def merge(known: Order, incoming: Order, *, authoritative: bool) -> Order | None
     )
 
 
-def merge_refunds(
-    ours: tuple[ShopRefund, ...], theirs: tuple[ShopRefund, ...]
-) -> tuple[ShopRefund, ...]:
+def merge_refunds(ours: tuple[ShopRefund, ...], theirs: tuple[ShopRefund, ...]) -> tuple[ShopRefund, ...]:
     """Theirs where they tell of a refund; one they do not list any more (TOP names only the newest of a line)
     is still money that went back."""
     told = {refund.platform_refund_id for refund in theirs}

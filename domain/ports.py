@@ -110,8 +110,11 @@ class UnitOfWork(Protocol):
         """Add an outbox row; without `key` it is `<trace_id>.<n>`, the n-th of this unit of work."""
         ...
 
-    def touch(self, subject: SubjectRef) -> None:
-        """The subject changed: at commit every live card about it gets a RefreshCard row."""
+    def touch(self, subject: SubjectRef, *, within: float = 0.0) -> None:
+        """The subject changed: at commit every live card about it gets a RefreshCard row.
+
+        `within` seconds are given when another change is on its way that the same drawing can show.
+        """
         ...
 
     async def commit(self) -> None: ...
@@ -198,8 +201,9 @@ class ShopConnector(Protocol):
 
     async def get_refund(self, platform_refund_id: str) -> ShopRefund: ...
 
-    async def agree_refund(self, refund: ShopRefund, amount: Money, *, key: str) -> ActionResult:
-        """Agree to a buyer's application. RemoteUnknown when the outcome is not known."""
+    async def agree_refund(self, platform_refund_id: str, amount: Money, *, key: str) -> ActionResult:
+        """Agree to a buyer's application, after asking how it stands: one that is paid is `already_done`,
+        one that is closed `rejected`. RemoteUnknown when the outcome is not known."""
         ...
 
     async def invite_refund(self, platform_order_id: str, amount: Money, *, key: str, reason: str) -> None:

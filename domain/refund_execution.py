@@ -14,7 +14,7 @@ from typing import Protocol
 
 from domain.audit import AuditEntry
 from domain.order import MoneyState, Order, RefundProcess, ShopRefund, TimelineEntry
-from domain.order_states import merge
+from domain.outbox import Effect, Priority
 from domain.ports import ActionResult, RemoteUnknown, ShopConnector, UnitOfWork
 from domain.refund import Refund
 from domain.refund_request import order_subject, refund_subject
@@ -102,14 +102,9 @@ async def _application(job: Execution, refund: Refund, order: Order) -> ShopRefu
 
 
 async def _settle(job: Execution, refund: Refund) -> TryAgain | None:
-    """Ask first, then agree; book what the shop says."""
-    application = await job.shop.get_refund(refund.platform_refund_id)
-    if application.money is MoneyState.SUCCESS:
-        return await _book(job, refund, paid=True, message="店铺已退款")
-    if application.process in (RefundProcess.REFUSED, RefundProcess.CLOSED):
-        return await _book(job, refund, paid=False, message="店铺的退款申请已关闭，请买家重新申请")
+    """Agree (which asks first); book what the shop says."""
     try:
-        result = await job.shop.agree_refund(application, refund.amount, key=refund.number)
+        result = await job.shop.agree_refund(refund.platform_refund_id, refund.amount, key=refund.number)
     except RemoteUnknown:
         await _note(job, replace(refund, money=MoneyState.UNKNOWN), "退款结果未知，正在向店铺核实")
         seconds = ASK_AGAIN_SECONDS[min(job.attempt, len(ASK_AGAIN_SECONDS)) - 1]
@@ -154,8 +149,7 @@ async def _note(job: Execution, refund: Refund, line: str) -> Refund:
 
 
 async def _book(job: Execution, refund: Refund, *, paid: bool, message: str) -> TryAgain | None:
-    """Write the end down, with the order as the shop now tells it, and mark the outbox row done."""
-    fresh = await job.shop.get_order(refund.order_key.platform_order_id)
+    """Write the end down and mark the outbox row done; the order itself is read again a little later."""
     uow = job.open_work()
     now = job.now()
     ended = replace(
@@ -169,14 +163,14 @@ async def _book(job: Execution, refund: Refund, *, paid: bool, message: str) -> 
     uow.refunds.save(ended)
     order = await uow.orders.get(refund.order_id)
     if order is not None:
-        kept = merge(order, fresh, authoritative=True) or order
         line = (
             f"退款成功 {refund.amount}（{refund.number}）"
             if paid
             else f"退款失败：{message}（{refund.number}）"
         )
         entry = TimelineEntry(now, line, "desk")
-        uow.orders.save(replace(kept, timeline=(*kept.timeline, entry)))
+        uow.orders.save(replace(order, timeline=(*order.timeline, entry)))
+        uow.send(Effect("order.fetch", order_subject(order.id)), priority=Priority.DIGEST)
     details: dict[str, object] = {
         "amount": str(refund.amount),
         "platform_refund_id": refund.platform_refund_id,

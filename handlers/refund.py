@@ -147,8 +147,10 @@ async def _decide(ctx: Context, wish: DecisionWish) -> None:
     _step(ctx, {Answer.CONFIRM: "confirm", Answer.REASON: "reason"}.get(answer, ""))
     if refund is None:
         ctx.say(f"没找到退款“{wish.number[:20]}”，请核对 RF 编号")
-    elif answer is Answer.DONE and not tapped:
-        ctx.show(refund_subject(refund.number))
+    elif answer is Answer.DONE:
+        ctx.redraw = False  # the decision has touched every card of it
+        if not tapped:
+            ctx.show(refund_subject(refund.number))
     elif answer in (Answer.LATE, Answer.STALE, Answer.FORBIDDEN) or not tapped:
         ctx.say(_explain(answer, refund, ctx))
 

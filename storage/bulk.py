@@ -145,7 +145,7 @@ def _write(
     _insert(connection, [orders[key] for key in fresh], rows)
     updated = _update(connection, newer, orders, keys) if newer else []
     refreshed = sum(
-        outgoing_rows.refresh_cards(connection, subject, trace_id, now)
+        outgoing_rows.refresh_cards(connection, subject, trace_id, now, 0.0)
         for subject in _shown(connection, updated)
     )
     return len(fresh), len(updated), refreshed

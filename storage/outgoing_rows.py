@@ -12,16 +12,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.chat import SubjectRef
 from domain.outbox import Outgoing, RefreshCard
-from storage.instants import to_micros
+from storage.instants import from_micros, to_micros
 from storage.items import READY
 from storage.outgoing_codec import encode_body
+from storage.prepared import update_where
 from storage.sent_cards import live_cards
 from storage.tables import outbox as table
 
 _t = table.c
 _USED = sa.select(sa.func.count()).select_from(table).where(_t.trace_id == sa.bindparam("trace_id"))
 _WAITING = (
-    sa.select(_t.id)
+    sa.select(_t.id, _t.due, _t.attempts)
     .where(_t.lane == sa.bindparam("lane"), _t.due.is_not(None), _t.state == READY)
     .limit(1)
     .with_for_update()
@@ -45,16 +46,21 @@ def store(connection: Connection, outgoing: Outgoing, now: int) -> bool:
     return _first_free(connection, outgoing, (f"{outgoing.trace_id}.{n}" for n in count(used + 1)), now)
 
 
-def refresh_cards(connection: Connection, subject: SubjectRef, trace_id: str, now: int) -> int:
-    """A RefreshCard row for each live card of the subject; how many were added.
+def refresh_cards(connection: Connection, subject: SubjectRef, trace_id: str, now: int, within: float) -> int:
+    """A RefreshCard row for each live card of the subject, due `within` seconds; how many were added.
 
-    A card with a refresh still to be delivered needs no second one: it is drawn when it is delivered. The
-    row is locked while we look, so it cannot be handed out, and draw the state of before, until we commit.
+    A card with a refresh still to be delivered needs no second one: it is drawn when it is delivered, and
+    brought forward when this change is in more of a hurry (but not past the wait of a failed try). The row
+    is locked while we look, so it cannot be handed out, and draw the state of before, until we commit.
     """
     added = 0
+    due = now + int(within * 1_000_000)
     for card_id in live_cards(connection, subject):
-        refresh = Outgoing("", RefreshCard(card_id), trace_id)
-        if connection.execute(_WAITING, {"lane": refresh.lane}).first() is not None:
+        refresh = Outgoing("", RefreshCard(card_id), trace_id, due=from_micros(due))
+        waiting = connection.execute(_WAITING, {"lane": refresh.lane}).first()
+        if waiting is not None:
+            if waiting.due > due and waiting.attempts == 0:
+                update_where(connection, table, {"id": waiting.id}, {"due": due})
             continue
         base = f"refresh.{card_id}.{trace_id}"
         added += _first_free(connection, refresh, _numbered(base), now)

@@ -22,7 +22,7 @@ class Pending:
     cards: dict[str, SentCard] = field(default_factory=dict)
     audits: list[AuditEntry] = field(default_factory=list)
     outgoing: list[Outgoing] = field(default_factory=list)
-    touched: dict[SubjectRef, None] = field(default_factory=dict)
+    touched: dict[SubjectRef, float] = field(default_factory=dict)
     inbox: dict[int, tuple[str, str]] = field(default_factory=dict)
     outbox: dict[int, Mapping[str, object]] = field(default_factory=dict)
 

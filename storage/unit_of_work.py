@@ -58,8 +58,9 @@ class SqlUnitOfWork:
     ) -> None:
         self._pending.outgoing.append(Outgoing(key, body, self.trace_id, priority, due))
 
-    def touch(self, subject: SubjectRef) -> None:
-        self._pending.touched[subject] = None
+    def touch(self, subject: SubjectRef, *, within: float = 0.0) -> None:
+        touched = self._pending.touched
+        touched[subject] = min(within, touched.get(subject, within))
 
     def finish_inbox(self, item_id: int, outcome: str, detail: str = "") -> None:
         """Mark the inbox row done with this commit; Conflict when another worker has it by then."""
@@ -101,6 +102,6 @@ class SqlUnitOfWork:
             write_card(connection, card, now)
         for outgoing in pending.outgoing:
             outgoing_rows.store(connection, outgoing, now)
-        for subject in pending.touched:
-            outgoing_rows.refresh_cards(connection, subject, self.trace_id, now)
+        for subject, within in pending.touched.items():
+            outgoing_rows.refresh_cards(connection, subject, self.trace_id, now, within)
         audit_rows.append(connection, pending.audits)

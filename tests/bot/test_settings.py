@@ -23,7 +23,8 @@ SHIPPED = Path(__file__).parents[2] / "config.yaml"
 WECOM = """
 chat:
   wecom:
-    main: {api_base: "https://x", corp_id: ww1, agent_id: 1000002, secret: s, token: t, encoding_aes_key: DzHHnF5GQg2O5d7ffHqPv4tWvFJoRkj1lvk3LawuBzE}
+    main: {api_base: "https://x", corp_id: ww1, agent_id: 1000002, secret: s, token: t,
+      encoding_aes_key: DzHHnF5GQg2O5d7ffHqPv4tWvFJoRkj1lvk3LawuBzE}
 """
 
 

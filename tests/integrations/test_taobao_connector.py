@@ -174,7 +174,7 @@ async def test_tmall_reviews_before_it_agrees(
 ) -> None:
     far.world.switches["taobao.review_changes_version"] = changes_version
     refund = await applied(far, tmall)
-    result = await tmall.agree_refund(refund, Money(3000), key=KEY)
+    result = await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert result.status == "done"
     writes = [call for call in far.calls() if "rp.refund" in call]
     assert writes == [REVIEW, AGREE]
@@ -185,14 +185,16 @@ async def test_tmall_reviews_before_it_agrees(
 async def test_taobao_shops_agree_without_a_review(far: Taobao) -> None:
     outlet = connect(far, "taobao-outlet")
     refund = await applied(far, outlet)
-    assert (await outlet.agree_refund(refund, Money(3000), key=KEY)).status == "done"
+    assert (await outlet.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)).status == "done"
     assert far.calls("review") == []
 
 
 async def test_a_second_agreement_is_already_done(far: Taobao, tmall: TaobaoConnector) -> None:
     refund = await applied(far, tmall)
-    await tmall.agree_refund(refund, Money(3000), key=KEY)
-    assert (await tmall.agree_refund(refund, Money(3000), key=KEY)).status == "already_done"
+    await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
+    assert (
+        await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
+    ).status == "already_done"
     assert len(far.calls(AGREE)) == 1
     assert len(far.refund_effects()) == 1
 
@@ -201,9 +203,11 @@ async def test_a_lost_answer_is_unknown_then_found_done(far: Taobao, tmall: Taob
     refund = await applied(far, tmall)
     far.plant("lost_answer", path=AGREE)
     with pytest.raises(RemoteUnknown):
-        await tmall.agree_refund(refund, Money(3000), key=KEY)
+        await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert (await tmall.get_refund(refund.platform_refund_id)).money is MoneyState.SUCCESS
-    assert (await tmall.agree_refund(refund, Money(3000), key=KEY)).status == "already_done"
+    assert (
+        await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
+    ).status == "already_done"
     assert far.refund_effects() == [(refund.platform_refund_id, 3000)]
 
 
@@ -212,8 +216,8 @@ async def test_other_doubts_about_the_agreement(far: Taobao, tmall: TaobaoConnec
     refund = await applied(far, tmall)
     far.plant(kind, path=AGREE)
     with pytest.raises(RemoteUnknown):
-        await tmall.agree_refund(refund, Money(3000), key=KEY)
-    again = await tmall.agree_refund(refund, Money(3000), key=KEY)
+        await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
+    again = await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert again.status == ("already_done" if kind == "truncated" else "done")
     assert len(far.refund_effects()) == 1
 
@@ -221,7 +225,7 @@ async def test_other_doubts_about_the_agreement(far: Taobao, tmall: TaobaoConnec
 async def test_doubts_about_the_review_are_just_repeated(far: Taobao, tmall: TaobaoConnector) -> None:
     refund = await applied(far, tmall)
     far.plant("lost_answer", path=REVIEW)
-    assert (await tmall.agree_refund(refund, Money(3000), key=KEY)).status == "done"
+    assert (await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)).status == "done"
     assert len(far.refund_effects()) == 1
 
 
@@ -239,7 +243,7 @@ async def test_no_word_after_the_agreement_is_unknown(far: Taobao) -> None:
 
     far.before_call("taobao.refund.get", break_second_read)
     with pytest.raises(RemoteUnknown, match="还没核对到账"):
-        await outlet.agree_refund(refund, Money(3000), key=KEY)
+        await outlet.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert len(far.refund_effects()) == 1
 
 
@@ -249,14 +253,14 @@ async def test_agreed_is_not_paid(far: Taobao, tmall: TaobaoConnector) -> None:
     stored = far.shops.books.refunds[refund.platform_refund_id]
     far.before_call(AGREE, lambda: setattr(stored, "good_return", True))
     with pytest.raises(RemoteUnknown, match="钱还没有退出"):
-        await tmall.agree_refund(refund, Money(3000), key=KEY)
+        await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert not far.refund_effects()
 
 
 async def test_an_sms_code_is_a_persons_work(far: Taobao, tmall: TaobaoConnector) -> None:
     refund = await applied(far, tmall)
     far.world.switches["taobao.sms_code"] = "on"
-    result = await tmall.agree_refund(refund, Money(3000), key=KEY)
+    result = await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert result.status == "needs_code"
     assert refund.platform_refund_id in result.message
     assert not far.refund_effects()
@@ -264,7 +268,7 @@ async def test_an_sms_code_is_a_persons_work(far: Taobao, tmall: TaobaoConnector
 
 async def test_more_than_was_applied_for_is_rejected_unasked(far: Taobao, tmall: TaobaoConnector) -> None:
     refund = await applied(far, tmall, 2000)
-    result = await tmall.agree_refund(refund, Money(3000), key=KEY)
+    result = await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     assert (result.status, "¥20.00" in result.message) == ("rejected", True)
     assert far.calls(AGREE) == []
 
@@ -272,7 +276,7 @@ async def test_more_than_was_applied_for_is_rejected_unasked(far: Taobao, tmall:
 async def test_a_refused_row_is_rejected_with_its_reason(far: Taobao, tmall: TaobaoConnector) -> None:
     far.world.switches["taobao.agree_amount"] = "exact"
     refund = await applied(far, tmall)
-    result = await tmall.agree_refund(refund, Money(2000), key=KEY)
+    result = await tmall.agree_refund(refund.platform_refund_id, Money(2000), key=KEY)
     assert result == ActionResult("rejected", "淘宝没有同意退款：退款金额与买家申请不符")
 
 
@@ -285,9 +289,9 @@ async def test_a_change_under_our_hands_is_looked_at_again(far: Taobao, tmall: T
 
     far.before_call(AGREE, buyer_changes_something)
     with pytest.raises(RemoteTemporary):
-        await tmall.agree_refund(refund, Money(3000), key=KEY)
+        await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)
     far.hooks.clear()
-    assert (await tmall.agree_refund(refund, Money(3000), key=KEY)).status == "done"
+    assert (await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)).status == "done"
 
 
 async def test_closed_applications_and_returns_are_rejected(far: Taobao, tmall: TaobaoConnector) -> None:
@@ -296,10 +300,10 @@ async def test_closed_applications_and_returns_are_rejected(far: Taobao, tmall: 
     await far.call(
         "taobao.refund.refuse", refund_id=refund.platform_refund_id, refuse_message="不", **version
     )
-    assert (await tmall.agree_refund(refund, Money(3000), key=KEY)).status == "rejected"
+    assert (await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)).status == "rejected"
     tid = far.order(refund={"amount": "10.00", "good_return": True})
     back = (await tmall.get_order(tid)).refunds[0]
-    result = await tmall.agree_refund(back, Money(1000), key=KEY)
+    result = await tmall.agree_refund(back.platform_refund_id, Money(1000), key=KEY)
     assert (result.status, "退货" in result.message) == ("rejected", True)
     assert far.calls(AGREE) == []
 
@@ -355,7 +359,7 @@ async def test_the_whole_way_of_a_refund(far: Taobao, tmall: TaobaoConnector) ->
     before = await tmall.get_order(tid)
     await tmall.invite_refund(tid, Money(3000), key=KEY, reason="少件")
     (refund,) = (await tmall.get_order(tid)).refunds
-    assert (await tmall.agree_refund(refund, Money(3000), key=KEY)).status == "done"
+    assert (await tmall.agree_refund(refund.platform_refund_id, Money(3000), key=KEY)).status == "done"
     after = await tmall.get_order(tid)
     assert (after.state, after.refunds[0].money) == ("closed", MoneyState.SUCCESS)
     assert after.version > before.version

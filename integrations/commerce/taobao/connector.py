@@ -85,9 +85,9 @@ class TaobaoConnector:
     async def get_refund(self, platform_refund_id: str) -> ShopRefund:
         return to_refund(await read_refund(self._client, platform_refund_id))
 
-    async def agree_refund(self, refund: ShopRefund, amount: Money, *, key: str) -> ActionResult:
+    async def agree_refund(self, platform_refund_id: str, amount: Money, *, key: str) -> ActionResult:
         """`done` and `already_done` only when the shop itself says that the money has gone back."""
-        return await agree(self._client, refund.platform_refund_id, amount, tmall=self._tmall, key=key)
+        return await agree(self._client, platform_refund_id, amount, tmall=self._tmall, key=key)
 
     async def invite_refund(self, platform_order_id: str, amount: Money, *, key: str, reason: str) -> None:
         await invite(self._client, platform_order_id, amount, key=key, reason=reason)
