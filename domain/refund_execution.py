@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from domain.audit import AuditEntry
@@ -19,6 +19,7 @@ from domain.ports import ActionResult, RemoteUnknown, ShopConnector, UnitOfWork
 from domain.refund import Refund
 from domain.refund_request import order_subject, refund_subject
 
+READ_ORDER_SECONDS = 5.0  # the shop's own books follow a moment after the money
 WAIT_FOR_BUYER_SECONDS = 60.0
 ASK_AGAIN_SECONDS = (3.0, 3.0, 10.0, 30.0, 60.0, 300.0)  # by try; the last one repeats
 WAIT_FOR_CODE_SECONDS = 300.0
@@ -170,7 +171,8 @@ async def _book(job: Execution, refund: Refund, *, paid: bool, message: str) -> 
         )
         entry = TimelineEntry(now, line, "desk")
         uow.orders.save(replace(order, timeline=(*order.timeline, entry)))
-        uow.send(Effect("order.fetch", order_subject(order.id)), priority=Priority.DIGEST)
+        later = now + timedelta(seconds=READ_ORDER_SECONDS)
+        uow.send(Effect("order.fetch", order_subject(order.id)), priority=Priority.DIGEST, due=later)
     details: dict[str, object] = {
         "amount": str(refund.amount),
         "platform_refund_id": refund.platform_refund_id,

@@ -25,6 +25,7 @@ from storage.tables import orders as table
 _MAX_MATCHES = 200
 _BY_ID = select_by(table, "id")
 _BY_KEY = select_by(table, "shop_code", "platform_order_id")
+_REFS = select_by(order_refs, "order_id").with_only_columns(order_refs.c.kind, order_refs.c.value)
 _KEPT = select_by(table, "id", "revision").with_only_columns(*(table.c[name] for name in receivers.KEPT))
 
 
@@ -107,7 +108,9 @@ def write_order(connection: Connection, order: Order, keys: DataKeys) -> int:
     receivers.keep_clear(row, old)
     if not update_where(connection, table, guards, {"revision": order.revision + 1, **row}):
         raise Conflict(f"order {order.key} is no longer at revision {order.revision}")
-    replace_refs(connection, {order.id: order_rows.refs(order)})
+    wanted = order_rows.refs(order)
+    if {(kind, value) for kind, value in connection.execute(_REFS, {"order_id": order.id})} != wanted:
+        replace_refs(connection, {order.id: wanted})
     return order.id
 
 

@@ -101,7 +101,7 @@ staff:
   - {{name: 甲, roles: [admin]}}
 """
     told = faults(text)
-    assert "第 8 行 staff[1].accounts.wecom：账号 a 已经是 甲 的" in told
+    assert "第 9 行 staff[1].accounts.wecom：账号 a 已经是 甲 的" in told
     assert "第 9 行 staff[2]：有两个人叫 甲" in told
 
 
