@@ -23,23 +23,26 @@ from tests.servers import free_port
 
 NAME = "cards"
 METHOD = """\
-`python -m bot serve` and `python -m bot sandbox`, each a process of its own, SQLite with `synchronous=FULL`; nothing in
-either is replaced. Requesters ask for refunds in words; each refund goes to three approvers as a card in WeCom and one
-in DingTalk, and to the requester: seven cards. Then one approver a refund taps 同意, half of them in WeCom and half in
-DingTalk, at a fixed rate that does not wait for answers. The clock runs from the sending of the tap until the last of
-the seven cards shows the final outcome (已退款), by the sandbox's own time of each card's last change; in between lie
-the callback or Stream frame, the decision, nine calls to the shop with a review, the agreement and its confirmation,
-and the updates. Taps that never got there count as the whole waiting time.
+`python -m bot serve` and `python -m bot sandbox`, each a process of its own, SQLite with `synchronous=FULL`; nothing
+in either is replaced. Requesters ask for refunds in words; each refund goes to three approvers as a card in WeCom and
+one in DingTalk, and to the requester: seven cards. Then one approver a refund taps 同意, half of them in WeCom and half
+in DingTalk (or chooses a reason for 驳回), at a fixed rate that does not wait for answers. The clock runs from the
+sending of the tap until the last of the seven cards shows the final outcome, by the sandbox's own time of each card's
+last change. A rejection ends with the desk's own decision; between an approval and its outcome lie seven calls to the
+shop as well: finding the buyer's application, asking, reviewing, agreeing and confirming. Taps that never got there
+count as the whole waiting time.
 
-What the platforms' limits allow: WeCom takes 30 messages a minute to one member and DingTalk 20 calls a second of
-one app to one endpoint, so no real company approves 50 refunds a second with three people. The load is spread over
-desks of one shop, one requester, three approvers, one DingTalk app and one Taobao app each, 24 refunds a desk, all in
-one server; with that all limits stay on, but for three switches of the sandbox: DingTalk's monthly quotas of the free
+What the platforms' limits allow: WeCom takes 30 messages a minute to one member and DingTalk 20 calls a second of one
+app to one endpoint, so no real company approves 50 refunds a second with three people. The load is spread over desks
+of one shop, one requester, three approvers, one DingTalk app and one Taobao app each, 24 refunds a desk, all in one
+server; with that all limits stay on, but for three switches of the sandbox: DingTalk's monthly quotas of the free
 edition are lifted, and WeCom's simulated delay of callbacks (50 to 300 ms) is off, for it is not ours."""
 
 CARDS = 2 * APPROVERS + 1
-RATES = ((10, 5), (50, 20))  # taps a second, seconds
-QUICK_RATES = ((10, 3), (50, 3))
+APPROVE, REJECT = "approve", "reject"
+OUTCOMES = {APPROVE: "已退款", REJECT: "已驳回"}
+RATES = ((APPROVE, 10, 5), (REJECT, 50, 10), (APPROVE, 50, 10))  # verdict, taps a second, seconds
+QUICK_RATES = ((APPROVE, 10, 3), (REJECT, 50, 3))
 ASK_RATE = 20.0  # requests a second while the cards are prepared
 PATIENCE = 60.0  # seconds until what has not come counts as never
 _OPEN_ROWS = re.compile(r'^\S+\{\S*"(?:inbox|outbox)\.(?:ready|running)"\S*\} ([\d.e+]+)$', re.M)
@@ -51,7 +54,7 @@ async def run(quick: bool) -> list[Figure]:
     rates = QUICK_RATES if quick else RATES
     with tempfile.TemporaryDirectory(prefix="qianshao-bench-") as name:
         folder, port = Path(name), free_port()
-        company = desks(sum(rate * seconds for rate, seconds in rates))
+        company = desks(sum(rate * seconds for _, rate, seconds in rates))
         sandbox = [OURS, "-m", "bot", "sandbox", "--port", "0", "--data", str(folder / "world")]
         async with server(sandbox, log=folder / "sandbox.log") as far, aiohttp.ClientSession() as session:
             api = SandboxApi(session, f"http://127.0.0.1:{far.port}/sandbox")
@@ -64,12 +67,12 @@ async def run(quick: bool) -> list[Figure]:
                 return await _measure(Company(api, session, port, company), rates)
 
 
-async def _measure(company: Company, rates: Sequence[tuple[int, int]]) -> list[Figure]:
+async def _measure(company: Company, rates: Sequence[tuple[str, int, int]]) -> list[Figure]:
     refunds = await _ask(company)
     figures = []
-    for rate, seconds in rates:
+    for verdict, rate, seconds in rates:
         batch, refunds = refunds[: rate * seconds], refunds[rate * seconds :]
-        figures.append(await _approve(company, batch, rate, seconds))
+        figures.append(await _decide(company, batch, verdict, rate, seconds))
     return figures
 
 
@@ -127,7 +130,7 @@ class Shown:
 
     @property
     def settled(self) -> bool:
-        return "已退款" in self.title
+        return any(outcome in self.title for outcome in OUTCOMES.values())
 
 
 Refund = tuple[str, Sequence[Shown]]
@@ -166,7 +169,9 @@ async def at_rate(items: Sequence[T], rate: float, act: Callable[[T], Awaitable[
     await asyncio.gather(*tasks)
 
 
-async def _approve(company: Company, refunds: Sequence[Refund], rate: int, seconds: int) -> Figure:
+async def _decide(
+    company: Company, refunds: Sequence[Refund], verdict: str, rate: int, seconds: int
+) -> Figure:
     tapped: dict[str, float] = {}
 
     async def tap(turn: tuple[int, Refund]) -> None:
@@ -176,14 +181,20 @@ async def _approve(company: Company, refunds: Sequence[Refund], rate: int, secon
         card = mine[n // 2 % len(mine)]
         tapped[number] = time.time()
         await company.api.post(
-            "/tap", platform=platform, user=card.user, message_id=card.message_id, action="同意"
+            "/tap",
+            platform=platform,
+            user=card.user,
+            message_id=card.message_id,
+            # The second tap of a rejection, the one that names the reason.
+            action="同意" if verdict == APPROVE else f"refund.reject|refund|{number}|1|0",
+            forge=verdict == REJECT,
         )
 
     await at_rate(list(enumerate(refunds)), rate, tap)
     await company.quiet(PATIENCE)
     taken, unsettled = _settled(await company.cards(), tapped)
     return Figure(
-        name=f"tap to all {CARDS} cards updated, {rate} taps a second for {seconds} s, p95",
+        name=f"{verdict}: tap to all {CARDS} cards updated, {rate} taps a second for {seconds} s, p95",
         unit="ms",
         ours=one(percentile(taken, 0.95)),
         aim=Aim(at_most=150.0) if rate == 50 else NO_AIM,
