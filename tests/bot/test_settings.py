@@ -102,7 +102,7 @@ staff:
 """
     told = faults(text)
     assert "第 9 行 staff[1].accounts.wecom：账号 a 已经是 甲 的" in told
-    assert "第 9 行 staff[2]：有两个人叫 甲" in told
+    assert "第 10 行 staff[2]：有两个人叫 甲" in told
 
 
 def test_a_secret_is_never_shown_in_an_error() -> None:
