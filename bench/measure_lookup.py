@@ -15,7 +15,7 @@ from bench import million, orders
 from bench.callbacks import SEED
 from bench.figures import Aim, Figure, one, percentile
 from bench.postgres_copy import copy_orders
-from domain.clock import SystemClock
+from bot.system_clock import SystemClock
 from domain.order import Order
 from domain.ports import Orders
 from storage.database import Database, open_database

@@ -23,10 +23,11 @@ from bot.rendering import renderer
 from bot.settings import Settings
 from bot.single import only_one
 from bot.streams import Streams, figures
+from bot.system_clock import SystemClock
 from bot.warming import warm_up
 from cards.door import ChatDoor
 from cards.scene import Scene, ShopInfo
-from domain.clock import Clock, SystemClock
+from domain.clock import Clock
 from domain.ports import ShopConnector
 from handlers.router import Routes, compile_routes
 from storage.database import Database

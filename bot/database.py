@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bot.data_key import data_key
 from bot.settings import Settings
-from domain.clock import Clock, SystemClock
+from bot.system_clock import SystemClock
+from domain.clock import Clock
 from storage.database import Database, open_database
 
 

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 GAP_SECONDS = 0.001  # this long without an arrival, and none waiting for its answer, is quiet
-PATIENCE_SECONDS = (
-    0.005  # then a piece of work goes on all the same, one at a time: 200 a second at the least
-)
+PATIENCE_SECONDS = 0.01  # then a piece goes on all the same, one at a time: 100 a second at the least
 
 
 class Quiet:

@@ -15,13 +15,6 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's clock. Only `bot/` creates one."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 class ManualClock:
     """A clock that stands still until it is moved; for tests and replays."""
 

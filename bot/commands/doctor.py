@@ -14,7 +14,8 @@ from bot.doctor.exam import Exam
 from bot.doctor.rounds import examine
 from bot.doctor.verdict import Mark
 from bot.settings import Settings, load
-from domain.clock import Clock, SystemClock
+from bot.system_clock import SystemClock
+from domain.clock import Clock
 
 NAME = "doctor"
 HELP = "check settings, database, chat apps, shops, network and clock, and say what to do"

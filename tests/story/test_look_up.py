@@ -37,7 +37,9 @@ async def test_one_match_gives_the_order_card(office: Office, platform: str, wor
 async def test_found_by_last_four_digits_and_by_waybill(office: Office, platform: str) -> None:
     number = await office.order(status="shipped", waybill="SF1234567890123", receiver={"phone": PHONE})
     await office.say(platform, LIN, "尾号8123的客户")
-    await office.card(platform, LIN, number)
+    shown = await office.card(platform, LIN, number)
+    await office.say(platform, LIN, f"查单 {PHONE[:3]} {PHONE[3:7]} {PHONE[7:]}")
+    await office.wait(platform, LIN, lambda m: holds(m, number) and m["id"] != shown["id"])
     other = await office.order(status="shipped", waybill="SF9999967890123")
     await office.say(platform, LIN, "SF9999967890123 到哪了")
     await office.card(platform, LIN, other, "SF9999967890123")
