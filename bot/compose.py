@@ -16,18 +16,23 @@ from bot.database import make_ready, open_settings
 from bot.deliver import Deliverer
 from bot.dispatch import Dispatcher
 from bot.far_settings import ShopSettings
+from bot.job_ports import JobPorts
+from bot.links import linker
 from bot.logs import log
 from bot.metrics import Metrics
 from bot.receive import Receiver
 from bot.rendering import renderer
+from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.single import only_one
 from bot.streams import Streams, figures
 from bot.system_clock import SystemClock
 from bot.warming import warm_up
+from bot.watching import Watching
 from cards.door import ChatDoor
 from cards.scene import Scene, ShopInfo
 from domain.clock import Clock
+from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
 from handlers.router import Routes, compile_routes
 from storage.database import Database
@@ -53,6 +58,9 @@ class Desk:
     dispatcher: Dispatcher
     deliverer: Deliverer
     streams: Streams
+    scheduler: Scheduler
+    watching: Watching
+    payments: Mapping[str, PaymentConnector]
     roles: frozenset[str] = ROLES
     ready: bool = field(default=False)
     _warming: asyncio.Task[None] | None = None
@@ -69,6 +77,9 @@ class Desk:
         if "worker" in self.roles:
             self.deliverer.start()
             self.dispatcher.start()
+            self.watching.start()
+        if "scheduler" in self.roles:
+            self.scheduler.start()
         if "web" in self.roles:
             self.streams.start()
         self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))
@@ -82,6 +93,7 @@ class Desk:
         if self._warming is not None:
             self._warming.cancel()
         await self.streams.stop()
+        await asyncio.gather(self.scheduler.stop(seconds / 2), self.watching.stop(seconds / 2))
         await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
         await self.deliverer.stop(max(0.0, end - loop.time()))
 
@@ -139,12 +151,17 @@ def build_desk(
     )
     doors = _doors(settings, session, clock)
     shops = _shops(settings, session, clock)
+    payments = _payments(settings, session, clock)
     scene = Scene(
         clock=clock,
         policies=settings.policies,
         directory=settings.directory,
         shops={shop.code: _shop_info(shop, shops.get(shop.code)) for shop in settings.shops},
+        chats=settings.chats,
+        doors={key: door.capabilities for key, door in doors.items()},
+        link=linker(settings.server.public_url, db.keys.link_key, clock),
     )
+    ports = JobPorts(db, scene, shops, payments)
     routes = find_routes()
     receiver = Receiver(db.inbox, metrics)
     dispatcher = Dispatcher(
@@ -165,6 +182,7 @@ def build_desk(
         renderer(scene),
         _effects(),
         shops,
+        ports.context,
         metrics,
         quiet=receiver.quiet,
         limit=settings.queue.deliveries,
@@ -186,6 +204,9 @@ def build_desk(
         dispatcher,
         deliverer,
         streams,
+        Scheduler(db, settings.jobs, ports.context),
+        Watching(db, ports.context),
+        payments,
         roles,
     )
 
@@ -219,6 +240,19 @@ def _shops(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> 
     return shops
 
 
+def _payments(
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock
+) -> dict[str, PaymentConnector]:
+    payments: dict[str, PaymentConnector] = {}
+    for account in settings.payments:
+        if account.values is None:
+            log.warning("a payment account is not filled in and stays off", account=account.account)
+            continue
+        build = places.payment_package(account.provider).build
+        payments[account.account] = build(account.account, account.name, account.values, session, clock)
+    return payments
+
+
 def _shop_info(shop: ShopSettings, connector: ShopConnector | None) -> ShopInfo:
     return ShopInfo(
         code=shop.code,
@@ -242,6 +276,6 @@ def _entry() -> Any:
 
 
 def _effects() -> Any:
-    from bot.effects import EFFECTS
+    from bot.effects import find_effects
 
-    return EFFECTS
+    return find_effects()

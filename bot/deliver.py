@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from time import perf_counter
@@ -22,8 +22,9 @@ from bot.retry import Aside, decide
 from cards.door import ChatDoor, Refused
 from cards.scene import Scene
 from domain.chat import Account
-from domain.outbox import Effect, RefreshCard, SendCard, SendText
+from domain.outbox import Effect, RefreshCard, SendCard, SendFile, SendText
 from domain.ports import ShopConnector
+from jobs.registry import JobContext
 from storage.database import Database
 from storage.errors import StorageUnavailable
 from storage.items import OutboxItem
@@ -41,6 +42,7 @@ class Deliverer:
         render: Renderer,
         effects: Mapping[str, EffectHandler],
         shops: Mapping[str, ShopConnector],
+        job_context: Callable[[str], JobContext],
         metrics: Metrics,
         *,
         limit: int = 128,
@@ -53,6 +55,7 @@ class Deliverer:
         self._scene = scene
         self._effects = effects
         self._shops = shops
+        self._job_context = job_context
         self._metrics = metrics
         self._max_attempts = max_attempts
         self._breakers = breakers or Breakers(metrics, scene.clock)
@@ -110,6 +113,8 @@ class Deliverer:
                 return await self._text(item, body)
             case SendCard() as body:
                 return await self._cards.send(item, body)
+            case SendFile() as body:
+                return await self._file(item, body)
             case RefreshCard() as body:
                 return await self._cards.refresh(item, body)
             case Effect() as body:
@@ -119,6 +124,22 @@ class Deliverer:
         async with self._guard(body.to.account):
             sent = await self._door(body.to.account).send_text(
                 body.to, body.text, key=item.outgoing.key, attempt=item.attempts
+            )
+        await self._db.outbox.done(item.id, {"platform_id": sent.platform_id})
+        return "sent"
+
+    async def _file(self, item: OutboxItem, body: SendFile) -> str:
+        file = await self._db.unit_of_work(item.outgoing.trace_id).files.get(body.file_id)
+        if file is None:
+            raise Refused(f"no kept file {body.file_id}", code="no_file")
+        async with self._guard(body.to.account):
+            sent = await self._door(body.to.account).send_file(
+                body.to,
+                file.name,
+                file.media_type,
+                file.content,
+                key=item.outgoing.key,
+                attempt=item.attempts,
             )
         await self._db.outbox.done(item.id, {"platform_id": sent.platform_id})
         return "sent"
@@ -135,6 +156,8 @@ class Deliverer:
             unit_of_work=lambda: self._db.unit_of_work(trace),
             shops=self._shops,
             scene=self._scene,
+            door=self._door,
+            job_context=self._job_context,
         )
         async with asyncio.timeout(EFFECT_SECONDS):
             await handler(context, body, item.attempts)
@@ -160,7 +183,7 @@ class Deliverer:
 
 def _labels(item: OutboxItem) -> tuple[str, str]:
     match item.outgoing.body:
-        case SendText(to=to) | SendCard(to=to):
+        case SendText(to=to) | SendCard(to=to) | SendFile(to=to):
             target = f"{to.account.platform}:{to.account.app}"
         case Effect(name=name):
             target = name

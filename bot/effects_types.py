@@ -1,15 +1,18 @@
-"""What an effect handler is and may use; `bot/effects.py` holds the handlers by name."""
+"""What an effect handler is and may use; `bot/effects/` holds the handlers, found by place."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from cards.door import ChatDoor
 from cards.scene import Scene
+from domain.chat import Account, Recipient
 from domain.clock import Clock
-from domain.outbox import Effect
+from domain.outbox import Effect, SendText
 from domain.policy import Policies
 from domain.ports import ShopConnector, UnitOfWork
+from jobs.registry import JobContext
 from storage.unit_of_work import SqlUnitOfWork
 
 
@@ -36,6 +39,20 @@ class EffectContext:
     unit_of_work: Callable[[], SqlUnitOfWork]
     shops: Mapping[str, ShopConnector]
     scene: Scene
+    door: Callable[[Account], ChatDoor]
+    job_context: Callable[[str], JobContext]  # by trace id: all that jobs and file takers may use
+
+    def shop(self, code: str) -> ShopConnector:
+        shop = self.shops.get(code)
+        if shop is None:
+            raise EffectRefused(f"店铺 {code} 没有接入：请在 config.yaml 的 shops 里配置")
+        return shop
+
+    def tell(self, uow: UnitOfWork, staff_id: str, text: str) -> None:
+        """Say something to a person, on each of their accounts."""
+        person = self.scene.directory.by_id(staff_id)
+        for account in person.accounts if person else ():
+            uow.send(SendText(Recipient(account), text))
 
     @property
     def clock(self) -> Clock:

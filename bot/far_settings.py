@@ -64,6 +64,35 @@ class ShopSettings:
         return self.common.warehouse
 
 
+@dataclass(frozen=True)
+class PaymentSettings:
+    """One merchant account at a payment provider. `values` is None while something is missing: until then its
+    bills come as files."""
+
+    account: str
+    provider: str
+    name: str
+    values: Any
+    missing: tuple[Missing, ...] = ()
+    untouched: bool = False
+
+
+def read_payments(document: Document) -> tuple[PaymentSettings, ...]:
+    found: list[PaymentSettings] = []
+    known = places.names(places.PAYMENTS)
+    for account, data in _mapping(document, ("payments",)).items():
+        here: Path = ("payments", account)
+        entry = dict(_mapping(document, here, data))
+        provider, name = entry.pop("provider", ""), entry.pop("name", account)
+        if provider not in known:
+            document.fault((*here, "provider"), unknown_choice(provider, known))
+            continue
+        package = places.payment_package(str(provider))
+        values, missing, untouched = _far(document, package.settings, entry, here, str(provider))
+        found.append(PaymentSettings(account, str(provider), str(name), values, missing, untouched))
+    return tuple(found)
+
+
 def read_doors(document: Document) -> tuple[DoorSettings, ...]:
     found: list[DoorSettings] = []
     known = places.names(places.DOORS)

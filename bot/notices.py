@@ -9,7 +9,7 @@ from cards.scene import Scene
 from domain.audit import AuditEntry
 from domain.chat import Recipient, SubjectRef
 from domain.clock import shanghai
-from domain.outbox import Effect, RefreshCard, SendCard, SendText
+from domain.outbox import Effect, RefreshCard, SendCard, SendFile, SendText
 from domain.staff import Role
 from storage.database import Database
 from storage.items import OutboxItem
@@ -58,5 +58,5 @@ def _subject(item: OutboxItem) -> SubjectRef:
             return subject
         case RefreshCard(card_id=card_id):
             return SubjectRef("card", card_id)
-        case SendText(to=to):
+        case SendText(to=to) | SendFile(to=to):
             return SubjectRef("chat", to.lane)

@@ -14,10 +14,12 @@ from aiohttp import ClientSession
 
 from cards.door import ChatDoor
 from domain.clock import Clock
+from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
 
 DOORS = "integrations.chat"
 SHOPS = "integrations.commerce"
+PAYMENTS = "integrations.payment"
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class ShopPackage:
     build: Callable[[str, Any, ClientSession, Clock], ShopConnector]
 
 
+@dataclass(frozen=True)
+class PaymentPackage:
+    """One package of `integrations/payment`; `build(account, name, settings, session, clock)`."""
+
+    provider: str
+    settings: type[Any]
+    build: Callable[[str, str, Any, ClientSession, Clock], PaymentConnector]
+
+
 @cache
 def names(place: str) -> tuple[str, ...]:
     """Packages standing directly in a folder, without importing them."""
@@ -53,6 +64,11 @@ def door_package(platform: str) -> DoorPackage:
 def shop_package(platform: str) -> ShopPackage:
     module = importlib.import_module(f"{SHOPS}.{platform}")
     return ShopPackage(str(module.PLATFORM), module.SETTINGS, module.build)
+
+
+def payment_package(provider: str) -> PaymentPackage:
+    module = importlib.import_module(f"{PAYMENTS}.{provider}")
+    return PaymentPackage(str(module.PROVIDER), module.SETTINGS, module.build)
 
 
 def modules(place: str) -> Mapping[str, ModuleType]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from datetime import timedelta
 from typing import Any
 
 from bot.schema import read
@@ -36,6 +37,10 @@ def _canonical(value: Any) -> Any:
         return f"{value.minor} {value.currency}"
     if dataclasses.is_dataclass(value):
         return {f.name: _canonical(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, dict):
+        return {str(key): _canonical(one) for key, one in value.items()}
     if isinstance(value, frozenset | set):
         return sorted(str(item) for item in value)
     if isinstance(value, tuple | list):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Hashable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -39,6 +41,23 @@ def read_money(value: Any) -> Money:
     if money.minor < 0:
         raise ValueError("金额不能是负数")
     return money
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|秒|分钟|分|小时|天)")
+_UNITS = {"s": 1, "秒": 1, "m": 60, "分": 60, "分钟": 60, "h": 3600, "小时": 3600, "d": 86400, "天": 86400}
+
+
+def read_duration(value: Any) -> timedelta:
+    """`30m`, `2h`, `1h30m`, `2天`; a bare number means seconds."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return timedelta(seconds=value)
+    text = str(value).strip()
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text).strip():
+        raise ValueError(f"要填时长，例如 30m、2h、1d，现在是 {value!r}")
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
 def fields_of(kind: type[Any]) -> tuple[str, ...]:
@@ -109,8 +128,15 @@ def _checked(hint: Any) -> Any:
         return Annotated[Money, PlainValidator(read_money)]
     if base in (int, float):
         return Annotated[hint, BeforeValidator(refuse_bool)]
+    if base is timedelta:
+        return Annotated[timedelta, PlainValidator(read_duration)]
     if isinstance(base, type) and dataclasses.is_dataclass(base):
         return _model(base)
+    inner = get_args(base)
+    if get_origin(base) is tuple and dataclasses.is_dataclass(inner[0]):
+        return tuple[_model(cast("Hashable", inner[0])), ...]  # type: ignore[misc]  # made at run time, for pydantic only
+    if get_origin(base) is Mapping and dataclasses.is_dataclass(inner[1]):
+        return dict[inner[0], _model(cast("Hashable", inner[1]))]  # type: ignore[valid-type,misc]  # for pydantic only
     return hint
 
 
@@ -119,8 +145,17 @@ def _arguments(kind: type[Any], model: BaseModel) -> dict[str, Any]:
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
     for name in model.model_fields_set:
-        value = getattr(model, name)
-        values[name] = (
-            hints[name](**_arguments(hints[name], value)) if isinstance(value, BaseModel) else value
-        )
+        values[name] = _filled(hints[name], getattr(model, name))
     return values
+
+
+def _filled(hint: Any, value: Any) -> Any:
+    """Models back into the dataclasses they were made from."""
+    if isinstance(value, BaseModel):
+        return hint(**_arguments(hint, value))
+    inner = get_args(hint)
+    if isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        return tuple(_filled(inner[0], one) for one in value)
+    if isinstance(value, dict) and any(isinstance(one, BaseModel) for one in value.values()):
+        return {key: _filled(inner[1], one) for key, one in value.items()}
+    return value

@@ -9,13 +9,23 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from bot.far_settings import DoorSettings, ShopSettings, read_doors, read_shops
+from bot.chat_places import read_chats
+from bot.far_settings import (
+    DoorSettings,
+    PaymentSettings,
+    ShopSettings,
+    read_doors,
+    read_payments,
+    read_shops,
+)
+from bot.job_settings import JobSettings, read_jobs
 from bot.missing import Missing
 from bot.policies import read_policies
 from bot.schema import fields_of, read
 from bot.settings_errors import SettingsError, unknown_key
 from bot.settings_file import Document, parse_document, read_document
 from bot.staff import Directory, read_staff
+from cards.scene import ChatPlace
 from domain.policy import Policies
 
 T = TypeVar("T")
@@ -79,7 +89,10 @@ class Settings:
     security: Security = field(default_factory=Security)
     doors: tuple[DoorSettings, ...] = ()
     shops: tuple[ShopSettings, ...] = ()
+    payments: tuple[PaymentSettings, ...] = ()
     directory: Directory = field(default_factory=lambda: Directory(()))
+    chats: Mapping[str, ChatPlace] = field(default_factory=dict)
+    jobs: Mapping[str, JobSettings] = field(default_factory=dict)
     policies: Policies = field(default_factory=Policies)
     missing: tuple[Missing, ...] = ()
 
@@ -92,7 +105,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "logging": LoggingSettings,
     "security": Security,
 }
-_TOP = (*_SECTIONS, "chat", "shops", "staff", "policies")
+_TOP = (*_SECTIONS, "chat", "shops", "payments", "staff", "chats", "jobs", "policies")
 
 
 def find_file(file: FilePath | None) -> FilePath:
@@ -126,6 +139,8 @@ def settings_of(document: Document) -> Settings:
         platform: tuple(door.app for door in doors if door.platform == platform)
         for platform in {door.platform for door in doors}
     }
+    directory = read_staff(document, apps, frozenset(shop.code for shop in shops))
+    payments = read_payments(document)
     settings = Settings(
         source=document.source,
         server=_section(document, "server", Server),
@@ -136,10 +151,19 @@ def settings_of(document: Document) -> Settings:
         security=_section(document, "security", Security),
         doors=doors,
         shops=shops,
-        directory=read_staff(document, apps, frozenset(shop.code for shop in shops)),
+        payments=payments,
+        directory=directory,
+        chats=read_chats(document, apps, directory),
+        jobs=read_jobs(document),
         policies=read_policies(document),
         missing=tuple(
-            item for items in (*(d.missing for d in doors), *(s.missing for s in shops)) for item in items
+            item
+            for items in (
+                *(d.missing for d in doors),
+                *(s.missing for s in shops),
+                *(p.missing for p in payments),
+            )
+            for item in items
         ),
     )
     _check(document, settings)

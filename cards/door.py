@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from cards.model import Card
-from domain.chat import Inbound, Recipient, SentCard, Tap
+from domain.chat import Account, Inbound, Recipient, SentCard, Tap
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class Capabilities:
     needs_public_url: bool
     max_text_bytes: int
     max_buttons: int
+    sends_files: bool = False
+    makes_groups: bool = False  # by itself; else people are told what to tap
+    hears_own_groups: bool = False  # @bot works in a group it made
 
 
 class DoorError(Exception):
@@ -62,6 +65,16 @@ class Verified:
     payload: bytes
 
 
+@dataclass(frozen=True)
+class GroupMade:
+    """A chat group. `missing`: accounts the platform could not bring in. `to_do`: what a person must still tap
+    before the group works fully (Chinese, exact menu words); empty when nothing is left."""
+
+    chat_id: str
+    missing: tuple[Account, ...] = ()
+    to_do: str = ""
+
+
 class ChatDoor(Protocol):
     platform: str
     app: str
@@ -87,6 +100,28 @@ class ChatDoor(Protocol):
 
     async def update_card(self, sent: SentCard, card: Card, *, attempt: int) -> Mapping[str, object]:
         """Show `card` in place of what the platform shows; returns the new handle. Refused when impossible."""
+        ...
+
+    async def send_file(
+        self, to: Recipient, name: str, media_type: str, content: bytes, *, key: str, attempt: int
+    ) -> Sent:
+        """Send a file, a picture as a picture. Refused when the door or this chat cannot carry it."""
+        ...
+
+    async def fetch_file(self, ref: str) -> bytes:
+        """The content behind an `Attachment.ref`; Refused when the platform has it no longer."""
+        ...
+
+    async def create_group(
+        self, name: str, owner: Account, members: Sequence[Account], *, key: str
+    ) -> GroupMade:
+        """Make a chat group; the same `key` never makes a second one. Refused with the platform's reason."""
+        ...
+
+    async def change_group(
+        self, chat_id: str, *, add: Sequence[Account] = (), remove: Sequence[Account] = (), name: str = ""
+    ) -> GroupMade:
+        """Change members or name of a group this door made."""
         ...
 
     def note_tap(self, sent: SentCard, tap: Tap) -> Mapping[str, object]:

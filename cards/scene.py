@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from cards.door import Capabilities
+from domain.chat import Account, Recipient
 from domain.clock import Clock, shanghai
 from domain.policy import Policies
-from domain.staff import Staff, StaffDirectory
+from domain.staff import Role, Staff, StaffDirectory
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,67 @@ class ShopInfo:
 
 
 @dataclass(frozen=True)
+class ChatPlace:
+    """A named chat of the settings (`chats:`): its group behind each door, and who its members are."""
+
+    name: str
+    groups: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    roles: frozenset[Role] = frozenset()
+    people: tuple[str, ...] = ()
+
+
+def no_link(_path: str, _staff_id: str) -> str:
+    """Without a public address there are no pages to link to."""
+    return ""
+
+
+def roles_named(name: str) -> frozenset[Role]:
+    """The role of this name, if it is one: `finance` is a chat of everybody in finance without any setting."""
+    return frozenset(role for role in Role if role.value == name)
+
+
+@dataclass(frozen=True)
 class Scene:
     clock: Clock
     policies: Policies
     directory: StaffDirectory
     shops: Mapping[str, ShopInfo]
+    chats: Mapping[str, ChatPlace] = field(default_factory=dict)
+    doors: Mapping[tuple[str, str], Capabilities] = field(default_factory=dict)
+    link: Callable[[str, str], str] = (
+        no_link  # (path under /console, staff id) → address with a signed ticket
+    )
+
+    def audience(self, chat: str, *, cards: bool = True) -> tuple[Recipient, ...]:
+        """Where the chat of this name is: its group behind each door that can carry the message there, else its
+        members one to one. An unknown name is a chat of the role of that name."""
+        place = self.chats.get(chat) or ChatPlace(chat, roles=roles_named(chat))
+        members = self.members(place)
+        found: list[Recipient] = []
+        for (platform, app), door in self.doors.items():
+            group = place.groups.get((platform, app), "")
+            here = [
+                a for person in members for a in person.accounts if (a.platform, a.app) == (platform, app)
+            ]
+            if group and (door.cards_to_groups or not cards):
+                found.append(Recipient(Account(platform, app, ""), group))
+            else:
+                found.extend(Recipient(account) for account in here)
+        return tuple(dict.fromkeys(found))
+
+    def members(self, place: ChatPlace) -> tuple[Staff, ...]:
+        """The people of a chat, by name and by role, each once."""
+        named = [person for name in place.people if (person := self.directory.by_id(name))]
+        return tuple(dict.fromkeys((*named, *self.directory.with_roles(place.roles))))
+
+    def people_of(self, accounts_of: Iterable[Staff]) -> tuple[Recipient, ...]:
+        """Each of these people one to one, on every account whose door is there."""
+        return tuple(
+            Recipient(account)
+            for person in accounts_of
+            for account in person.accounts
+            if (account.platform, account.app) in self.doors
+        )
 
     def shop_name(self, code: str) -> str:
         shop = self.shops.get(code)

@@ -94,6 +94,17 @@ class Entered(Inbound):
 
 
 @dataclass(frozen=True)
+class Attachment(Inbound):
+    """A file sent in chat. `ref` is what the door fetches it by; platforms keep it for a short time only."""
+
+    name: str = ""
+    ref: str = ""
+    size: int = 0  # bytes, 0 when the platform does not say
+    reply_url: str = ""
+    reply_until: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Unhandled(Inbound):
     """Verified, stored and acknowledged, but nothing we act on: unknown event, voice, location …"""
 

@@ -35,6 +35,15 @@ class SendCard:
 
 
 @dataclass(frozen=True)
+class SendFile:
+    """Send a kept file (`UnitOfWork.files`); pictures (image/png, image/jpeg) are shown as pictures."""
+
+    to: Recipient
+    file_id: str
+    note: str = ""  # what is said instead where the door cannot carry the file
+
+
+@dataclass(frozen=True)
 class RefreshCard:
     """Render a sent card again and update it on its platform when what it shows has changed.
 
@@ -54,7 +63,7 @@ class Effect:
     args: Mapping[str, str] = field(default_factory=dict)
 
 
-Body = SendText | SendCard | RefreshCard | Effect
+Body = SendText | SendCard | SendFile | RefreshCard | Effect
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ class Outgoing:
     def lane(self) -> str:
         """Rows of one lane are delivered one at a time, in order; lanes run side by side."""
         match self.body:
-            case SendText(to=to) | SendCard(to=to):
+            case SendText(to=to) | SendCard(to=to) | SendFile(to=to):
                 return to.lane
             case RefreshCard(card_id=card_id):
                 return f"card:{card_id}"

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from domain.digest_policy import DigestPolicy
+from domain.exception_policy import ExceptionPolicy
+from domain.message_policy import MessagePolicy
 from domain.money import Money
 from domain.order import OrderState
+from domain.reconcile_policy import ReconcilePolicy
+from domain.room_policy import RoomPolicy
+from domain.sla import SlaPolicy
 from domain.staff import Role
 
 
@@ -46,3 +52,9 @@ class Policies:
     version: str = "default"
     refund: RefundPolicy = field(default_factory=RefundPolicy)
     ship_within_hours: int = 48  # yellow at 3/4 of it, red past it, for the lamp on an order card
+    sla: SlaPolicy = field(default_factory=SlaPolicy)
+    exceptions: ExceptionPolicy = field(default_factory=ExceptionPolicy)
+    rooms: RoomPolicy = field(default_factory=RoomPolicy)
+    reconcile: ReconcilePolicy = field(default_factory=ReconcilePolicy)
+    digest: DigestPolicy = field(default_factory=DigestPolicy)
+    messages: MessagePolicy = field(default_factory=MessagePolicy)

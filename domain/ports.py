@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from domain.alert import Alerts
 from domain.audit import AuditEntry
+from domain.books import Books
 from domain.chat import SentCard, SubjectRef
+from domain.exception import Exceptions
+from domain.job import JobRuns
+from domain.kept_file import KeptFiles
 from domain.money import Money
 from domain.order import Order, OrderKey, ShopRefund
 from domain.outbox import Body, Priority
 from domain.refund import BuyerHistory, Refund
+from domain.room import Rooms
+from domain.subscription import Subscriptions
+from domain.sync import SyncStates
+from domain.usage import Usage
+from domain.watching import OrderChanges
 
 
 class Conflict(Exception):
@@ -30,6 +40,10 @@ class OrderMatch:
 
 class Orders(Protocol):
     async def get(self, order_id: int) -> Order | None: ...
+    async def get_many(self, order_ids: Sequence[int]) -> Sequence[Order]:
+        """Those of these orders that are there, in the order asked for."""
+        ...
+
     async def by_key(self, key: OrderKey) -> Order | None: ...
     async def by_number(self, number: str, *, limit: int = 10) -> Sequence[Order]:
         """By platform order id in any shop, or by a sub-order id."""
@@ -101,6 +115,26 @@ class UnitOfWork(Protocol):
     def cards(self) -> SentCards: ...
     @property
     def traces(self) -> Traces: ...
+    @property
+    def changes(self) -> OrderChanges: ...
+    @property
+    def jobs(self) -> JobRuns: ...
+    @property
+    def sync(self) -> SyncStates: ...
+    @property
+    def alerts(self) -> Alerts: ...
+    @property
+    def exceptions(self) -> Exceptions: ...
+    @property
+    def rooms(self) -> Rooms: ...
+    @property
+    def books(self) -> Books: ...
+    @property
+    def subscriptions(self) -> Subscriptions: ...
+    @property
+    def files(self) -> KeptFiles: ...
+    @property
+    def usage(self) -> Usage: ...
 
     def audit(self, entry: AuditEntry) -> None: ...
 

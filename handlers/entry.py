@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from cards.action import BadAction, decode
 from cards.words import words
-from domain.chat import Entered, Inbound, MenuClick, Message, Recipient, Tap, Unhandled, folded
-from domain.outbox import SendText
+from domain.chat import (
+    Attachment,
+    Entered,
+    Inbound,
+    MenuClick,
+    Message,
+    Recipient,
+    SubjectRef,
+    Tap,
+    Unhandled,
+    folded,
+)
+from domain.outbox import Effect, SendText
 from domain.ports import UnitOfWork
 from handlers.nearest import nearest_commands
 from handlers.router import Command, Context, Routes
@@ -23,11 +34,21 @@ async def handle(ctx: Context) -> None:
             await _tap(ctx, tap)
         case MenuClick(menu_key=key):
             await _menu(ctx, key)
+        case Attachment() as file:
+            _file(ctx, file)
         case Entered():
             await _event(ctx, "entered")
         case Unhandled(kind=kind) if kind in NOT_TEXT:
             ctx.handled_by = "not_text"
             ctx.say("这里只认文字和卡片按钮，请把订单号或要办的事打成文字；发“帮助”看用法")
+
+
+def _file(ctx: Context, file: Attachment) -> None:
+    """Fetching a file takes time: acknowledged in words, read by the effect (bot/effects/files.py)."""
+    ctx.handled_by = "file"
+    args = {**ctx.here.to_args(), "ref": file.ref, "name": file.name, "staff": ctx.staff.id}
+    ctx.uow.send(Effect("file.take", SubjectRef("file", ctx.uow.trace_id), args))
+    ctx.say(f"收到 {file.name}，正在读，读完告诉你结果")
 
 
 async def handle_stranger(inbound: Inbound, here: Recipient, uow: UnitOfWork) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cards.action import Action
 from cards.scene import Scene
-from domain.chat import Account, Inbound, Message, Recipient, SentCard, SubjectRef, Tap
+from domain.chat import Account, Attachment, Inbound, Message, Recipient, SentCard, SubjectRef, Tap
 from domain.outbox import SendCard, SendText
 from domain.policy import Policies
 from domain.ports import UnitOfWork
@@ -37,7 +37,7 @@ class Context:
     def here(self) -> Recipient:
         """Where the words came from: answers go there."""
         inbound = self.inbound
-        if isinstance(inbound, Message):
+        if isinstance(inbound, Message | Attachment):
             return Recipient(inbound.account, inbound.chat_id, inbound.reply_url, inbound.reply_until)
         return Recipient(inbound.account, inbound.chat_id)
 

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from domain.audit import AuditEntry
 from domain.chat import SubjectRef
+from domain.intake import IntakeCount
 from domain.order import Order, OrderKey
-from domain.order_states import merge
+from domain.order_states import ENDED, merge
 from domain.ports import Conflict
-from storage import audit_rows, order_rows, outgoing_rows, receivers
+from storage import audit_rows, order_changes, order_rows, outgoing_rows, receivers
 from storage.database import Database
 from storage.instants import to_micros
 from storage.many import insert_many
@@ -46,25 +47,19 @@ Rows = Mapping[OrderKey, dict[str, Any]]
 Newest = dict[OrderKey, Order]
 
 
-@dataclass(frozen=True)
-class UpsertCount:
-    """What became of the orders of one call; the three add up to their number."""
+class BulkIntake:
+    """`domain.intake.OrderIntake` on this database."""
 
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
-    def __add__(self, other: UpsertCount) -> UpsertCount:
-        return UpsertCount(
-            self.inserted + other.inserted,
-            self.updated + other.updated,
-            self.unchanged + other.unchanged,
-        )
+    async def store(self, orders: Sequence[Order], *, source: str, trace_id: str = "") -> IntakeCount:
+        return await upsert_orders(self._db, orders, source=source, trace_id=trace_id)
 
 
 async def upsert_orders(
     db: Database, orders: Sequence[Order], *, source: str, trace_id: str = ""
-) -> UpsertCount:
+) -> IntakeCount:
     """Insert or replace by (shop, platform order id) where `version` is newer; `domain.order_states.merge`
     says what survives. Live cards of changed orders are refreshed, and one audit row sums the call up.
 
@@ -72,7 +67,7 @@ async def upsert_orders(
     chunks before it stay, and the call may be repeated as a whole.
     """
     trace_id = trace_id or f"bulk-{secrets.token_hex(6)}"
-    total = UpsertCount()
+    total = IntakeCount()
     async for newest, rows in _encoded(orders, db.keys):
         total += await _upsert_chunk(db, newest, rows, trace_id)
     total = replace(total, unchanged=len(orders) - total.inserted - total.updated)
@@ -110,7 +105,7 @@ def _newest(chunk: Sequence[Order]) -> Newest:
     return newest
 
 
-async def _upsert_chunk(db: Database, newest: Newest, rows: Rows, trace_id: str) -> UpsertCount:
+async def _upsert_chunk(db: Database, newest: Newest, rows: Rows, trace_id: str) -> IntakeCount:
     now = to_micros(db.clock.now())
     write = partial(_write, orders=newest, rows=rows, keys=db.keys, trace_id=trace_id, now=now)
     for attempt in range(1, _TRIES + 1):
@@ -122,7 +117,8 @@ async def _upsert_chunk(db: Database, newest: Newest, rows: Rows, trace_id: str)
             continue
         if refreshed:
             db.outbox.wake.set()
-        return UpsertCount(inserted, updated)
+        db.orders_changed.set()
+        return IntakeCount(inserted, updated)
     raise AssertionError("the last try returns or raises")
 
 
@@ -142,8 +138,9 @@ def _write(
     known = _versions(connection, orders)
     fresh = [key for key in orders if key not in known]
     newer = [known[key][0] for key, order in orders.items() if key in known and order.version > known[key][1]]
-    _insert(connection, [orders[key] for key in fresh], rows)
+    _insert(connection, [orders[key] for key in fresh], rows, now)
     updated = _update(connection, newer, orders, keys) if newer else []
+    order_changes.note(connection, updated, now)
     refreshed = sum(
         outgoing_rows.refresh_cards(connection, subject, trace_id, now, 0.0)
         for subject in _shown(connection, updated)
@@ -170,14 +167,17 @@ def _known(connection: Connection, shop_code: str, numbers: list[str]) -> sa.Exe
     )
 
 
-def _insert(connection: Connection, orders: Sequence[Order], rows: Rows) -> None:
+def _insert(connection: Connection, orders: Sequence[Order], rows: Rows, now: int) -> None:
     if not orders:
         return
     insert_many(connection, table, [{"revision": 1, **rows[order.key]} for order in orders])
     found = [(order, ref) for order in orders for ref in order_rows.refs(order)]
-    if found:
-        ids = _versions(connection, [order.key for order in orders])
-        write_refs(connection, [(ids[order.key][0], ref) for order, ref in found])
+    open_ones = [order.key for order in orders if order.state not in ENDED]
+    if not found and not open_ones:
+        return
+    ids = _versions(connection, [order.key for order in orders])
+    write_refs(connection, [(ids[order.key][0], ref) for order, ref in found])
+    order_changes.note(connection, [ids[key][0] for key in open_ones], now)
 
 
 def _update(
@@ -226,7 +226,7 @@ def _shown(connection: Connection, order_ids: Sequence[int]) -> list[SubjectRef]
 
 
 def _summary(
-    db: Database, orders: Sequence[Order], total: UpsertCount, source: str, trace_id: str
+    db: Database, orders: Sequence[Order], total: IntakeCount, source: str, trace_id: str
 ) -> AuditEntry:
     shops = Counter(order.key.shop_code for order in orders)
     details: dict[str, object] = {

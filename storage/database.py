@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -20,7 +21,7 @@ from storage.postgres_inbox import PostgresInboxLog
 from storage.secrets import DataKeys
 from storage.sqlite_engines import SqliteEngines
 from storage.sqlite_inbox import SqliteInboxLog
-from storage.unit_of_work import SqlUnitOfWork
+from storage.unit_of_work import SqlUnitOfWork, Wakes
 
 T = TypeVar("T")
 
@@ -34,13 +35,15 @@ class Database:
         self.keys = keys
         self.inbox = Inbox(engines, clock, log)
         self.outbox = Outbox(engines, clock)
+        self.orders_changed = asyncio.Event()  # set when the feed of changed orders may have grown here
 
     @property
     def embedded(self) -> bool:
         return self.engines.dialect == "sqlite"
 
     def unit_of_work(self, trace_id: str) -> SqlUnitOfWork:
-        return SqlUnitOfWork(self.engines, self.clock, self.keys, self.outbox.wake, trace_id)
+        wakes = Wakes(self.outbox.wake, self.orders_changed)
+        return SqlUnitOfWork(self.engines, self.clock, self.keys, wakes, trace_id)
 
     async def upgrade(self) -> None:
         """Bring the tables to the newest form, all or nothing; WrongDataKey when the key is not its own."""

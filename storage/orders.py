@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, RowMapping
 
 from domain.order import Order, OrderKey
+from domain.order_states import ENDED
 from domain.ports import Conflict
 from domain.refund import BuyerHistory
-from storage import buyer_history, order_rows, receivers
+from storage import buyer_history, order_changes, order_rows, receivers
 from storage.engines import Engines
 from storage.many import insert_many
 from storage.pending import Pending
@@ -39,6 +40,12 @@ class SqlOrders:
 
     async def get(self, order_id: int) -> Order | None:
         return await self._one(_BY_ID, {"id": order_id})
+
+    async def get_many(self, order_ids: Sequence[int]) -> Sequence[Order]:
+        statement = sa.select(table).where(table.c.id.in_(list(order_ids)))
+        rows = await self._engines.read(_fetch(statement))
+        found = {row["id"]: order_rows.from_row(row, self._keys) for row in rows}
+        return [found[order_id] for order_id in order_ids if order_id in found]
 
     async def by_key(self, key: OrderKey) -> Order | None:
         given = {"shop_code": key.shop_code, "platform_order_id": key.platform_order_id}
@@ -93,13 +100,15 @@ class SqlOrders:
         return [order_rows.from_row(row, self._keys) for row in rows]
 
 
-def write_order(connection: Connection, order: Order, keys: DataKeys) -> int:
+def write_order(connection: Connection, order: Order, keys: DataKeys, now: int) -> int:
     """Insert (id 0) or replace under the revision; the order's id. Conflict when somebody was first."""
     row = order_rows.to_row(order, keys)
     if order.id == 0:
         inserted = connection.execute(sa.insert(table).values(revision=1, **row).returning(table.c.id))
         order_id = int(inserted.scalar_one())
         write_refs(connection, [(order_id, ref) for ref in order_rows.refs(order)])
+        if order.state not in ENDED:
+            order_changes.note(connection, [order_id], now)
         return order_id
     guards = {"id": order.id, "revision": order.revision}
     old = connection.execute(_KEPT, guards).mappings().first()
@@ -111,6 +120,7 @@ def write_order(connection: Connection, order: Order, keys: DataKeys) -> int:
     wanted = order_rows.refs(order)
     if {(kind, value) for kind, value in connection.execute(_REFS, {"order_id": order.id})} != wanted:
         replace_refs(connection, {order.id: wanted})
+    order_changes.note(connection, [order.id], now)
     return order.id
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import orjson
 
 from domain.chat import Account, Recipient, SubjectRef
-from domain.outbox import Body, Effect, RefreshCard, SendCard, SendText
+from domain.outbox import Body, Effect, RefreshCard, SendCard, SendFile, SendText
 
 _TYPES: Mapping[type[Body], str] = {
     SendText: "send_text",
     SendCard: "send_card",
+    SendFile: "send_file",
     RefreshCard: "refresh_card",
     Effect: "effect",
 }
@@ -39,6 +40,8 @@ def decode_body(text: str) -> Body:
             return SendText(_recipient(body["to"]), body["text"])
         case "send_card":
             return SendCard(_recipient(body["to"]), _subject(body["subject"]), body["params"])
+        case "send_file":
+            return SendFile(_recipient(body["to"]), body["file_id"], body.get("note", ""))
         case "refresh_card":
             return RefreshCard(body["card_id"], body.get("force", False))
         case "effect":

@@ -29,6 +29,7 @@ class DataKeys:
             raise ValueError(f"data key: at least {_MIN_KEY} bytes, better 32")
         self._aead = AESGCM(_derive(data_key, b"qianshao seal v1"))
         self._digest_key = _derive(data_key, b"qianshao digest v1")
+        self.link_key = _derive(data_key, b"qianshao link v1")  # signs addresses of staff pages
 
     def seal(self, text: str, place: str) -> bytes | None:
         """Encrypt for one `place` (column and row), so that a value copied elsewhere does not open."""

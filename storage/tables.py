@@ -276,6 +276,27 @@ outbox_attempts = sa.Table(
     sa.Index("ix_outbox_attempts_outbox", "outbox_id"),
 )
 
+# Orders the rules have not looked at since they changed (domain/watching.py).
+order_changes = sa.Table(
+    "order_changes",
+    metadata,
+    sa.Column("order_id", _Id, primary_key=True, autoincrement=False),
+    _time("at", nullable=False),
+    sa.Index("ix_order_changes_at", "at"),
+)
+
+# Files that came by chat or leave by it, by the digest of their content (domain/kept_file.py).
+kept_files = sa.Table(
+    "kept_files",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    _text("name"),
+    _text("media_type"),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    _time("created_at", nullable=False),
+    sa.Index("ix_kept_files_created", "created_at"),
+)
+
 # Small facts about the database itself, such as the fingerprint of its data key.
 marks = sa.Table(
     "marks",

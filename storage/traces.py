@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from domain.masks import mask_phones_in
-from domain.outbox import Body, Effect, RefreshCard, SendCard, SendText
+from domain.outbox import Body, Effect, RefreshCard, SendCard, SendFile, SendText
 from domain.ports import StoryLine
 from storage.engines import Engines
 from storage.instants import from_micros
@@ -119,6 +119,8 @@ def _describe(body: Body) -> str:
             return f"文字 → {to.lane}：{words}"
         case SendCard(to, subject):
             return f"卡片 {subject.type}/{subject.id} → {to.lane}"
+        case SendFile(to, file_id):
+            return f"文件 {file_id[:8]} → {to.lane}"
         case RefreshCard(card_id):
             return f"更新卡片 {card_id}"
         case Effect(name, subject, args):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -14,18 +15,36 @@ from domain.clock import Clock
 from domain.outbox import Body, Outgoing, Priority
 from domain.ports import Conflict
 from storage import audit_rows, outbox, outgoing_rows
+from storage.alerts import SqlAlerts
+from storage.books import SqlBooks
 from storage.engines import Engines
+from storage.exceptions import SqlExceptions
 from storage.inbox import done_values
 from storage.instants import to_micros
 from storage.items import RUNNING
+from storage.job_runs import SqlJobRuns
+from storage.kept_files import SqlKeptFiles
+from storage.order_changes import SqlOrderChanges
 from storage.orders import SqlOrders, write_order
 from storage.pending import Pending
 from storage.queue import move
 from storage.refunds import SqlRefunds, write_refund
+from storage.rooms import SqlRooms
 from storage.secrets import DataKeys
 from storage.sent_cards import SqlSentCards, write_card
+from storage.subscriptions import SqlSubscriptions
+from storage.sync_states import SqlSyncStates
 from storage.tables import inbox as inbox_table
 from storage.traces import SqlTraces
+from storage.usage import SqlUsage
+
+
+@dataclass(frozen=True)
+class Wakes:
+    """Set after a commit that gives somebody in this process something to do."""
+
+    outbox: asyncio.Event
+    orders: asyncio.Event
 
 
 class SqlUnitOfWork:
@@ -35,20 +54,28 @@ class SqlUnitOfWork:
     changes; after a failed commit it is unusable, because what the use case decided on is out of date.
     """
 
-    def __init__(
-        self, engines: Engines, clock: Clock, keys: DataKeys, outbox_wake: asyncio.Event, trace_id: str
-    ) -> None:
+    def __init__(self, engines: Engines, clock: Clock, keys: DataKeys, wakes: Wakes, trace_id: str) -> None:
         self.trace_id = trace_id
         self._engines = engines
         self._clock = clock
         self._keys = keys
-        self._outbox_wake = outbox_wake
+        self._wakes = wakes
         self._pending = Pending()
         self._failed = False
         self.orders = SqlOrders(engines, keys, self._pending)
         self.refunds = SqlRefunds(engines, self._pending)
         self.cards = SqlSentCards(engines, self._pending)
         self.traces = SqlTraces(engines)
+        self.changes = SqlOrderChanges(engines, self._pending)
+        self.jobs = SqlJobRuns(engines, self._pending)
+        self.sync = SqlSyncStates(engines, self._pending)
+        self.alerts = SqlAlerts(engines, self._pending)
+        self.exceptions = SqlExceptions(engines, self._pending)
+        self.rooms = SqlRooms(engines, self._pending)
+        self.books = SqlBooks(engines, self._pending)
+        self.subscriptions = SqlSubscriptions(engines, self._pending)
+        self.files = SqlKeptFiles(engines, self._pending)
+        self.usage = SqlUsage(engines, self._pending)
 
     def audit(self, entry: AuditEntry) -> None:
         self._pending.audits.append(entry)
@@ -78,11 +105,14 @@ class SqlUnitOfWork:
             return
         self._failed = True
         sends = bool(self._pending.outgoing or self._pending.touched or self._pending.outbox)
+        orders = bool(self._pending.orders or self._pending.later)
         await self._engines.write(self._write)
         self._failed = False
         self._pending.clear()
         if sends:
-            self._outbox_wake.set()
+            self._wakes.outbox.set()
+        if orders:
+            self._wakes.orders.set()
 
     def _write(self, connection: Connection) -> None:
         pending, now = self._pending, to_micros(self._clock.now())
@@ -95,11 +125,13 @@ class SqlUnitOfWork:
             if not outbox.finish(connection, item_id, result, now):
                 raise Conflict(f"outbox row {item_id} is finished already")
         for order in pending.orders.values():
-            write_order(connection, order, self._keys)
+            write_order(connection, order, self._keys, now)
         for refund in pending.refunds.values():
             write_refund(connection, refund)
         for card in pending.cards.values():
             write_card(connection, card, now)
+        for write in pending.later.values():
+            write(connection, now)
         for outgoing in pending.outgoing:
             outgoing_rows.store(connection, outgoing, now)
         for subject, within in pending.touched.items():

@@ -17,9 +17,10 @@ from tqdm import tqdm
 from bot.database import open_from
 from bot.order_files import FileRefused, Row, read_map, rows_of, size_of
 from bot.settings import Settings, load
+from domain.intake import IntakeCount
 from domain.order import Order
 from domain.order_import import ColumnMap, ImportShop, RowRefused, read_row
-from storage.bulk import UpsertCount, upsert_orders
+from storage.bulk import upsert_orders
 from storage.database import Database
 
 NAME = "import"
@@ -58,7 +59,7 @@ class Tally:
     refused: int = 0
     examples: list[str] = field(default_factory=list)
 
-    def add(self, count: UpsertCount) -> None:
+    def add(self, count: IntakeCount) -> None:
         self.inserted += count.inserted
         self.updated += count.updated
         self.unchanged += count.unchanged
@@ -108,7 +109,7 @@ async def _import(settings: Settings, args: argparse.Namespace, mapping: ColumnM
     return tally
 
 
-async def _store(database: Database, orders: list[Order], file: Path) -> UpsertCount:
+async def _store(database: Database, orders: list[Order], file: Path) -> IntakeCount:
     return await upsert_orders(database, orders, source=f"import:{file.name}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.metrics import Metrics
 from bot.receive import Receiver
-from cards.door import Capabilities, Sent, Verified
+from cards.door import Capabilities, GroupMade, Sent, Verified
 from cards.model import Card
 from cards.scene import Scene
 from domain.chat import Account, Entered, Inbound, Message, Recipient, SentCard, SubjectRef, Tap, Unhandled
@@ -106,6 +106,29 @@ class Door:
     def note_tap(self, sent: SentCard, tap: Tap) -> Mapping[str, object]:
         codes = list(sent.handle.get("codes", []))  # type: ignore[call-overload]  # JSON-able by contract
         return {**sent.handle, "codes": [*codes, tap.code]}
+
+    async def send_file(
+        self, to: Recipient, name: str, media_type: str, content: bytes, *, key: str, attempt: int
+    ) -> Sent:
+        await self._reach("file", attempt)
+        self.calls.append(("file", (to.account.user_id, name, media_type, len(content), key)))
+        return Sent({}, "f1")
+
+    async def fetch_file(self, ref: str) -> bytes:
+        return ref.encode()
+
+    async def create_group(
+        self, name: str, owner: Account, members: Sequence[Account], *, key: str
+    ) -> GroupMade:
+        await self._reach("group", 1)
+        self.calls.append(("group", (name, owner.user_id, [m.user_id for m in members], key)))
+        return GroupMade(f"group-{key}")
+
+    async def change_group(
+        self, chat_id: str, *, add: Sequence[Account] = (), remove: Sequence[Account] = (), name: str = ""
+    ) -> GroupMade:
+        self.calls.append(("regroup", (chat_id, [m.user_id for m in add], [m.user_id for m in remove], name)))
+        return GroupMade(chat_id)
 
     def told(self, what: str) -> list[Any]:
         return [details for kind, details in self.calls if kind == what]

@@ -14,6 +14,7 @@ from bot.breakers import Breakers
 from bot.card_delivery import card_id_of
 from bot.deliver import Deliverer
 from bot.effects_types import EffectContext, EffectHandler, EffectRefused, EffectRetry
+from bot.job_ports import JobPorts
 from cards.door import Refused, Retry, Unsure
 from domain.chat import Recipient, SentCard
 from domain.outbox import Body, Effect, RefreshCard, SendCard, SendText
@@ -38,6 +39,7 @@ async def delivering(
         view or View(),
         effects or {},
         {},
+        JobPorts(desk.db, desk.scene, {}, {}).context,
         desk.metrics,
         limit=16,
         max_attempts=max_attempts,

@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 
 from domain.chat import SubjectRef
 from domain.clock import ManualClock
+from domain.intake import IntakeCount
 from domain.order import OrderKey, OrderState, TimelineEntry
 from domain.outbox import RefreshCard
-from storage.bulk import UpsertCount, upsert_orders
+from storage.bulk import upsert_orders
 from storage.database import Database, open_database
 from tests.storage.factory import DATA_KEY, NOON, SHOP, make_card, make_order, masked, stored
 
 
 async def test_new_orders_go_in_and_a_repeat_changes_nothing(database: Database) -> None:
     orders = [make_order(f"{number:06}") for number in range(2500)]
-    assert await upsert_orders(database, orders, source="import") == UpsertCount(2500, 0, 0)
-    assert await upsert_orders(database, orders, source="import") == UpsertCount(0, 0, 2500)
+    assert await upsert_orders(database, orders, source="import") == IntakeCount(2500, 0, 0)
+    assert await upsert_orders(database, orders, source="import") == IntakeCount(0, 0, 2500)
     uow = database.unit_of_work("t")
     found = await uow.orders.by_key(OrderKey(SHOP, "002499"))
     assert found is not None
@@ -38,8 +39,8 @@ async def test_the_newer_version_wins_and_the_desks_own_lines_stay(database: Dat
     order = await stored(database, replace(order, timeline=(*order.timeline, entry)))
     newer = make_order(version=5, state=OrderState.SHIPPED, items=make_order().items[:1])
     older = make_order(version=3, state=OrderState.PAID)
-    assert await upsert_orders(database, [newer], source="shop:x") == UpsertCount(0, 1, 0)
-    assert await upsert_orders(database, [older], source="shop:x") == UpsertCount(0, 0, 1)
+    assert await upsert_orders(database, [newer], source="shop:x") == IntakeCount(0, 1, 0)
+    assert await upsert_orders(database, [older], source="shop:x") == IntakeCount(0, 0, 1)
     uow = database.unit_of_work("t")
     found = await uow.orders.get(order.id)
     assert found is not None
@@ -57,7 +58,7 @@ async def test_a_masked_copy_keeps_the_clear_receiver(database: Database) -> Non
 
 async def test_of_several_copies_in_one_call_the_newest_counts(database: Database) -> None:
     copies = [make_order(version=version, seller_remark=str(version)) for version in (2, 9, 4)]
-    assert await upsert_orders(database, copies, source="import") == UpsertCount(1, 0, 2)
+    assert await upsert_orders(database, copies, source="import") == IntakeCount(1, 0, 2)
     found = await database.unit_of_work("t").orders.by_key(copies[0].key)
     assert found is not None
     assert found.seller_remark == "9"
@@ -110,7 +111,7 @@ async def _replay(calls: Sequence[Sequence[int]]) -> None:
         url = f"sqlite+aiosqlite:///{Path(folder)}/desk.db"
         db = open_database(url, clock=ManualClock(NOON), data_key=DATA_KEY)
         await db.upgrade()
-        newest, total = 0, UpsertCount()
+        newest, total = 0, IntakeCount()
         for versions in calls:
             orders = [make_order(version=version, seller_remark=f"v{version}") for version in versions]
             total += await upsert_orders(db, orders, source="import")

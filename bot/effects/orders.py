@@ -1,4 +1,4 @@
-"""What the outbox can do at far systems besides chat: each effect by its name."""
+"""Orders read at the shop because a person asked."""
 
 from __future__ import annotations
 
@@ -12,34 +12,10 @@ from domain.chat import Recipient
 from domain.order import Order
 from domain.order_refresh import store_copy
 from domain.outbox import Effect, RefreshCard, SendCard, SendText
-from domain.ports import NotFound, ShopConnector, ShopError, UnitOfWork
-from domain.refund_execution import Execution, execute_refund
+from domain.ports import NotFound, ShopError
 from domain.refund_request import order_subject
 
 PATIENCE = 2  # tries of a look-up a person waits for, before the last known state has to do
-
-
-async def refund_execute(context: EffectContext, effect: Effect, attempt: int) -> None:
-    """Carry an approved refund out. Safe to repeat at any point (domain/refund_execution.py)."""
-    refund = await context.unit_of_work().refunds.get(effect.subject.id)
-    if refund is None:
-        raise EffectRefused(f"no refund {effect.subject.id}")
-    shop = _shop(context, refund.order_key.shop_code)
-    job = Execution(
-        number=refund.number,
-        shop=shop,
-        open_work=context.unit_of_work,
-        now=context.clock.now,
-        finish=context.finish,
-        tell=lambda uow, waiting, text: _tell(context, uow, waiting.requester, text),
-        attempt=attempt,
-    )
-    try:
-        again = await execute_refund(job)
-    except ShopError as error:
-        raise EffectRetry(str(error), error.retry_after) from error
-    if again is not None:
-        raise EffectRetry(again.why, again.seconds)
 
 
 async def order_fetch(context: EffectContext, effect: Effect, attempt: int) -> None:
@@ -50,7 +26,7 @@ async def order_fetch(context: EffectContext, effect: Effect, attempt: int) -> N
         raise EffectRefused(f"no order {effect.subject.id}")
     note = ""
     try:
-        fresh = await _shop(context, order.key.shop_code).get_order(order.key.platform_order_id)
+        fresh = await context.shop(order.key.shop_code).get_order(order.key.platform_order_id)
     except ShopError as error:
         if attempt < PATIENCE:
             raise EffectRetry(str(error), 0.5) from error
@@ -106,26 +82,9 @@ async def _show_found(context: EffectContext, found: Order, to: Recipient) -> No
     await uow.commit()
 
 
-def _tell(context: EffectContext, uow: UnitOfWork, staff_id: str, text: str) -> None:
-    person = context.scene.directory.by_id(staff_id)
-    for account in person.accounts if person else ():
-        uow.send(SendText(Recipient(account), text))
-
-
-def _shop(context: EffectContext, code: str) -> ShopConnector:
-    shop = context.shops.get(code)
-    if shop is None:
-        raise EffectRefused(f"店铺 {code} 没有接入：请在 config.yaml 的 shops 里配置")
-    return shop
-
-
 def _stale_words(context: EffectContext, order: Order) -> str:
     known = day_time(order.seen_at or order.modified_at or order.created_at, context.clock.now())
     return f"{context.scene.shop_name(order.key.shop_code)}暂时连不上，卡片是 {known} 的状态，请稍后再刷新"
 
 
-EFFECTS: Mapping[str, EffectHandler] = {
-    "refund.execute": refund_execute,
-    "order.fetch": order_fetch,
-    "order.find": order_find,
-}
+EFFECTS: Mapping[str, EffectHandler] = {"order.fetch": order_fetch, "order.find": order_find}

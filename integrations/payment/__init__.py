@@ -1,0 +1,1 @@
+"""Payment providers: one package each, naming PROVIDER, SETTINGS and build."""

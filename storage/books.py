@@ -1,0 +1,14 @@
+"""Reconciliations and their differences."""
+
+from __future__ import annotations
+
+from storage.engines import Engines
+from storage.pending import Pending
+
+
+class SqlBooks:
+    """`domain.books.Books` on SQL."""
+
+    def __init__(self, engines: Engines, pending: Pending) -> None:
+        self._engines = engines
+        self._pending = pending

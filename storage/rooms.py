@@ -1,0 +1,14 @@
+"""War rooms, their tasks and timelines."""
+
+from __future__ import annotations
+
+from storage.engines import Engines
+from storage.pending import Pending
+
+
+class SqlRooms:
+    """`domain.room.Rooms` on SQL."""
+
+    def __init__(self, engines: Engines, pending: Pending) -> None:
+        self._engines = engines
+        self._pending = pending

@@ -1,0 +1,14 @@
+"""Who gets which digest."""
+
+from __future__ import annotations
+
+from storage.engines import Engines
+from storage.pending import Pending
+
+
+class SqlSubscriptions:
+    """`domain.subscription.Subscriptions` on SQL."""
+
+    def __init__(self, engines: Engines, pending: Pending) -> None:
+        self._engines = engines
+        self._pending = pending
