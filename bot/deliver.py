@@ -165,7 +165,7 @@ class Deliverer:
 
     async def _settle(self, item: OutboxItem, error: Exception) -> str:
         """Write down how it failed and what comes next."""
-        decision = decide(error, item.attempts, self._max_attempts)
+        decision = decide(error, item.failures + 1, self._max_attempts)
         text = f"{type(error).__name__}: {error}"[:500]
         if isinstance(decision, Aside):
             log.error("laid aside", item=item.id, lane=item.lane, attempts=item.attempts, error=text)

@@ -10,6 +10,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Protocol
 
+from bot.card_delivery import card_id_of
 from bot.logs import log, tracing
 from bot.metrics import Metrics
 from bot.pump import LEASE_SECONDS, Pump, Source
@@ -20,6 +21,7 @@ from cards.scene import Scene
 from domain.chat import Inbound, MenuClick, Message, Recipient, SentCard, Tap, Unhandled
 from domain.outbox import RefreshCard, SendText
 from domain.ports import Conflict, UnitOfWork
+from domain.staff import Staff
 from handlers.router import Context, Routes
 from storage.database import Database
 from storage.errors import StorageUnavailable
@@ -30,9 +32,14 @@ BACK_OFF = (1.0, 5.0, 30.0)  # seconds before the second, third and fourth try; 
 MAX_SUGGESTIONS = 200  # kinds told in the log; far more is noise or an attack
 UNHANDLED = "unhandled"
 CROWDED = (0.1, 0.2, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0)  # the same after MAX_CONFLICTS runs lost to others
+EARLY = 0.5  # seconds until a tap whose card is not on record yet is looked at again
 _JITTER = 0.02  # seconds: two that collided must not collide again
 
 Doors = Mapping[tuple[str, str], ChatDoor]
+
+
+class CardOnItsWay(Exception):
+    """A tap came before its card was on record; the message is the card's id."""
 
 
 class Entry(Protocol):
@@ -120,6 +127,11 @@ class Dispatcher:
                     outcome = await self._decide(parsed)
             except StorageUnavailable:
                 raise
+            except CardOnItsWay as error:
+                outcome = "early"
+                log.info("a tap was faster than the note of its card", item=item.id, card=str(error))
+                due = self._scene.clock.now() + timedelta(seconds=EARLY)
+                await self._db.inbox.postpone(item.id, "its card is not on record yet", due)
             except Conflict as error:
                 log.warning("too many were first, trying again soon", item=item.id, conflict=str(error))
                 await self._again(item, inbound, error)
@@ -149,6 +161,8 @@ class Dispatcher:
         if staff is not None:
             context = Context(inbound, staff, uow, self._scene, self._routes)
             known = await _tapped(uow, inbound) if isinstance(inbound, Tap) else None
+            if known is None and isinstance(inbound, Tap) and await self._on_its_way(staff, inbound):
+                raise CardOnItsWay(inbound.card_id)
             if known is not None and isinstance(inbound, Tap):
                 context.card = replace(known, handle=parsed.door.note_tap(known, inbound))
             await self._entry.handle(context)
@@ -165,6 +179,15 @@ class Dispatcher:
             self._tell_unhandled(inbound)
         return outcome if outcome in (UNHANDLED, "stranger") else "handled"
 
+    async def _on_its_way(self, staff: Staff, tap: Tap) -> bool:
+        """Whether the tapped card is one we are still sending: the platform shows it already, but the process
+        died, or has not come, to the note of it. Such a tap is early, not foreign."""
+        if not tap.card_id:
+            return False
+        here = [a for a in staff.accounts if (a.platform, a.app) == (tap.account.platform, tap.account.app)]
+        lanes = {Recipient(account, chat).lane for account in here for chat in {"", tap.chat_id}}
+        return any(card_id_of(key) == tap.card_id for key in await self._db.outbox.unfinished_keys(lanes))
+
     def _tell_unhandled(self, inbound: Inbound) -> None:
         """Kept, acknowledged and counted; the log shows the handler one would write, once for each kind."""
         kind = inbound.kind if isinstance(inbound, Unhandled) else type(inbound).__name__
@@ -179,8 +202,8 @@ class Dispatcher:
     async def _again(self, item: InboxItem, inbound: Inbound | None, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"[:500]
         back_off = CROWDED if isinstance(error, Conflict) else BACK_OFF
-        if item.attempts <= len(back_off):
-            wait = back_off[item.attempts - 1]
+        if item.failures < len(back_off):
+            wait = back_off[item.failures]
             await self._db.inbox.retry(item.id, text, self._scene.clock.now() + timedelta(seconds=wait))
             return
         await self._db.inbox.dead(item.id, text)

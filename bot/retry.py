@@ -30,23 +30,24 @@ class Aside:
     outcome: str
 
 
-def decide(error: Exception, attempts: int, max_attempts: int) -> Later | Aside:
-    """`attempts` counts the one that just failed. A wait that an effect asked for is never cut short by
+def decide(error: Exception, failures: int, max_attempts: int) -> Later | Aside:
+    """`failures` counts the one that just happened; tries that were lost with their process do not count, or a
+    restart in a bad moment would put a message off for minutes. A wait that an effect asked for is never cut short by
     the count: it says itself when to give up."""
     if isinstance(error, Refused | EffectRefused):
         return Aside("refused")
     if isinstance(error, EffectRetry) and error.after_seconds is not None:
         return Later(error.after_seconds, "waiting")
     planned = isinstance(error, DoorError | EffectRetry | Resting | TimeoutError | Conflict)
-    if attempts >= (max_attempts if planned else min(max_attempts, MAX_BUGS)):
+    if failures >= (max_attempts if planned else min(max_attempts, MAX_BUGS)):
         return Aside("given_up")
     if isinstance(error, Conflict):
-        return Later(AT_ONCE * attempts, "conflict")
+        return Later(AT_ONCE * failures, "conflict")
     if isinstance(error, DoorError) and error.retry_after is not None:
         return Later(error.retry_after, "throttled")
-    if isinstance(error, Unsure | TimeoutError) and attempts <= 2:
+    if isinstance(error, Unsure | TimeoutError) and failures <= 2:
         return Later(QUICK, "unsure")
-    back_off = BACK_OFF[min(attempts, len(BACK_OFF)) - 1]
+    back_off = BACK_OFF[min(failures, len(BACK_OFF)) - 1]
     if isinstance(error, Resting):
         return Later(max(back_off, error.seconds), "resting")
     return Later(back_off, "retry" if planned else "error")

@@ -14,7 +14,7 @@ from storage.engines import Engines
 from storage.inbox_log import InboxLog, InboxRow
 from storage.instants import from_micros, to_micros
 from storage.items import DEAD, DONE, READY, RUNNING, InboxItem
-from storage.queue import RowQueue, move, take
+from storage.queue import RowQueue, fail_later, move, take
 from storage.tables import inbox as table
 from storage.texts import storable
 
@@ -22,7 +22,16 @@ _PURGE_STEP = 1000
 _t = table.c
 _DUE = (
     sa.select(
-        _t.id, _t.platform, _t.app, _t.kind, _t.key, _t.payload, _t.trace_id, _t.received_at, _t.attempts
+        _t.id,
+        _t.platform,
+        _t.app,
+        _t.kind,
+        _t.key,
+        _t.payload,
+        _t.trace_id,
+        _t.received_at,
+        _t.attempts,
+        _t.failures,
     )
     .where(_t.due <= sa.bindparam("now"))
     .order_by(_t.due, _t.id)
@@ -59,7 +68,13 @@ class Inbox(RowQueue):
 
     async def retry(self, item_id: int, error: str, due: datetime) -> bool:
         """It failed; ready again from `due` on."""
-        moved = await self._move(item_id, {"state": READY, "due": to_micros(due), "error": error})
+        moved = await self._engines.write(lambda c: fail_later(c, table, item_id, error, to_micros(due)))
+        self.wake.set()
+        return moved
+
+    async def postpone(self, item_id: int, why: str, due: datetime) -> bool:
+        """Its time has not come yet; ready again from `due` on. Neither a try nor a failure."""
+        moved = await self._engines.write(lambda c: _postpone(c, item_id, why, to_micros(due)))
         self.wake.set()
         return moved
 
@@ -100,9 +115,19 @@ def _claim(connection: Connection, *, now: int, limit: int, lease_seconds: float
             trace_id=row.trace_id,
             received_at=from_micros(row.received_at),
             attempts=row.attempts + 1,
+            failures=row.failures,
         )
         for row in rows
     ]
+
+
+def _postpone(connection: Connection, item_id: int, why: str, due: int) -> bool:
+    statement = (
+        sa.update(table)
+        .where(_t.id == item_id, _t.state == RUNNING)
+        .values(state=READY, due=due, error=why, attempts=_t.attempts - 1)
+    )
+    return connection.execute(statement).rowcount == 1
 
 
 def _purge(connection: Connection, *, before: int) -> int:

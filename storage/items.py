@@ -16,7 +16,8 @@ DEAD = "dead"
 
 @dataclass(frozen=True)
 class InboxItem:
-    """A verified callback or push. `attempts` counts this try: 1 the first time."""
+    """A verified callback or push. `attempts` counts this try: 1 the first time; `failures` the tries that ended
+    in an error, so the rest of them were lost with their process."""
 
     id: int
     platform: str
@@ -27,16 +28,18 @@ class InboxItem:
     trace_id: str
     received_at: datetime
     attempts: int
+    failures: int = 0
 
 
 @dataclass(frozen=True)
 class OutboxItem:
-    """Something to deliver. `attempts` counts this try: 1 the first time."""
+    """Something to deliver. `attempts` counts this try, `failures` the tries that ended in an error."""
 
     id: int
     outgoing: Outgoing
     attempts: int
     created_at: datetime
+    failures: int = 0
 
     @property
     def lane(self) -> str:

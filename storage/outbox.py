@@ -22,12 +22,12 @@ from storage.engines import Engines
 from storage.instants import from_micros, to_micros
 from storage.items import DEAD, DONE, READY, RUNNING, OutboxItem
 from storage.outgoing_codec import decode_body
-from storage.queue import RowQueue, move, take
+from storage.queue import RowQueue, fail_later, move, take
 from storage.tables import outbox as table
 
 # `+o.due` keeps both planners on the index that has the order, so LIMIT ends the search early.
 _HEADS_SQL = """
-SELECT o.id, o.key, o.body, o.trace_id, o.priority, o.state, o.attempts, o.created_at
+SELECT o.id, o.key, o.body, o.trace_id, o.priority, o.state, o.attempts, o.failures, o.created_at
 FROM outbox o
 WHERE o.due IS NOT NULL AND +o.due <= :now AND o.lane NOT IN :busy
   AND NOT EXISTS (
@@ -71,21 +71,33 @@ class Outbox(RowQueue):
 
     async def retry(self, item_id: int, error: str, due: datetime) -> bool:
         """Nothing was delivered, or it is not known; tried again from `due` on."""
-        values = {"state": READY, "due": to_micros(due), "error": error}
-        return await self._fail(item_id, "retry", error, values)
+        now = self._now()
+
+        def later(connection: Connection) -> bool:
+            if not fail_later(connection, table, item_id, error, to_micros(due)):
+                return False
+            _note_attempts(connection, [item_id], now, "retry", error)
+            return True
+
+        moved = await self._engines.write(later)
+        self.wake.set()
+        return moved
+
+    async def unfinished_keys(self, lanes: Collection[str]) -> list[str]:
+        """The keys of what is still to be delivered in these lanes."""
+        t = table.c
+        statement = sa.select(t.key).where(t.due.is_not(None), t.lane.in_(list(lanes)))
+        return list(await self._engines.read(lambda c: c.execute(statement).scalars().all()))
 
     async def dead(self, item_id: int, error: str) -> bool:
         """Given up: kept for a person to look at; its lane goes on."""
-        values = {"state": DEAD, "due": None, "finished_at": self._now(), "error": error}
-        return await self._fail(item_id, "dead", error, values)
-
-    async def _fail(self, item_id: int, outcome: str, error: str, values: dict[str, Any]) -> bool:
         now = self._now()
+        values = {"state": DEAD, "due": None, "finished_at": now, "error": error}
 
         def fail(connection: Connection) -> bool:
             if not move(connection, table, item_id, (RUNNING,), values):
                 return False
-            _note_attempts(connection, [item_id], now, outcome, error)
+            _note_attempts(connection, [item_id], now, "dead", error)
             return True
 
         failed = await self._engines.write(fail)
@@ -142,7 +154,7 @@ def _item(connection: Connection, row: Any, now: int) -> OutboxItem | None:
         _note_attempts(connection, [row.id], now, "dead", text)
         return None
     outgoing = Outgoing(row.key, body, row.trace_id, _priority(row.priority))
-    return OutboxItem(row.id, outgoing, row.attempts + 1, from_micros(row.created_at))
+    return OutboxItem(row.id, outgoing, row.attempts + 1, from_micros(row.created_at), row.failures)
 
 
 def _priority(number: int) -> Priority:

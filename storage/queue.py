@@ -113,6 +113,17 @@ def take(
     )
 
 
+def fail_later(connection: Connection, table: sa.Table, item_id: int, error: str, due: int) -> bool:
+    """A try ended in an error; ready again from `due` on. False when the row is not running any more."""
+    t = table.c
+    statement = (
+        sa.update(table)
+        .where(t.id == item_id, t.state == RUNNING)
+        .values(state=READY, due=due, error=error, failures=t.failures + 1)
+    )
+    return connection.execute(statement).rowcount == 1
+
+
 def move(
     connection: Connection, table: sa.Table, item_id: int, states: Collection[str], values: Mapping[str, Any]
 ) -> bool:

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.dispatch import MAX_CONFLICTS, Dispatcher
+from bot.card_delivery import card_id_of
+from bot.dispatch import EARLY, MAX_CONFLICTS, Dispatcher
 from cards.door import Verified
 from domain.chat import Message, Recipient, SentCard, Tap
-from domain.outbox import SendText
+from domain.outbox import SendCard, SendText
 from domain.ports import Conflict
 from handlers.router import Context
 from tests.bot.kit import NO_ROUTES, SUBJECT, Entry, Small, account, tap_item, text_item, until
@@ -316,3 +317,44 @@ async def test_what_a_killed_process_left_is_taken_up_once(desk: Small, kill: st
     async with dispatching(desk, note):
         await until(lambda: all_done(desk))
     assert len(seen) == (1 if kill == "before" else 0)
+
+
+async def test_a_tap_that_is_faster_than_the_note_of_its_card_waits_for_it(desk: Small) -> None:
+    """Killed between the platform's yes and our commit: the card is there to be tapped, and not on record."""
+    uow = desk.db.unit_of_work("trace0001")
+    uow.send(SendCard(Recipient(account()), SUBJECT), key="ask")
+    await uow.commit()
+    card_id = card_id_of("ask")
+    tapped: list[str] = []
+
+    async def take(ctx: Context) -> None:
+        tapped.append(ctx.card.card_id if ctx.card else "no card")
+
+    async with dispatching(desk, take):
+        await desk.receive(tap_item("linxiaoman", "refund.approve|order|1|1", card_id, "c1", "t1"))
+        await until(lambda: ready_again(desk))
+        assert tapped == []
+        (row,) = await desk.db.outbox.claim(1, 60, ())
+        sent = SentCard(card_id, Recipient(account()), SUBJECT, {}, "live", {"codes": []})
+        uow = desk.db.unit_of_work("trace0001")
+        uow.cards.save(sent)
+        uow.finish_outbox(row.id, {})
+        await uow.commit()
+        desk.advance(EARLY)
+        await until(lambda: all_done(desk))
+    assert tapped == [card_id]
+    assert await desk.rows("SELECT attempts, failures FROM inbox") == [(1, 0)]
+
+
+async def test_a_tap_on_a_card_nobody_is_sending_does_not_wait(desk: Small) -> None:
+    seen: list[SentCard | None] = []
+
+    async def take(ctx: Context) -> None:
+        seen.append(ctx.card)
+
+    async with dispatching(desk, take):
+        await desk.receive(
+            tap_item("linxiaoman", "refund.approve|order|1|1", card_id_of("other"), "c1", "t1")
+        )
+        await until(lambda: all_done(desk))
+    assert seen == [None]

@@ -112,16 +112,25 @@ async def one_refund(ledger: Ledger, platform: str, number: str) -> None:
     await ledger.say(platform, LIN, f"退款 {number} 100 破损")
     other = PLATFORMS[1 - PLATFORMS.index(platform)]
     for who, where in ((QIAN, platform), (SUN, other)):
-        card = await ledger.find(where, who, number)
-        buttons = [b for b in card["card"]["buttons"] if b["text"] == "同意"]
-        if buttons:
-            body = {
-                "platform": where,
-                "user": who.on(where),
-                "message_id": card["id"],
-                "action": buttons[0]["action"],
-            }
-            await ledger.post("/tap", body)
+        while not await approved(ledger, where, who, number):
+            await asyncio.sleep(0.3)
+
+
+async def approved(ledger: Ledger, where: str, who: Person, number: str) -> bool:
+    """Tap 同意 if it is still there. False when the person's client says that the tap failed: nobody answered
+    it, so nothing was promised, and a person taps again."""
+    card = await ledger.find(where, who, number)
+    buttons = [b for b in card["card"]["buttons"] if b["text"] == "同意"]
+    if not buttons:
+        return True
+    body = {
+        "platform": where,
+        "user": who.on(where),
+        "message_id": card["id"],
+        "action": buttons[0]["action"],
+    }
+    answer = await ledger.post("/tap", body)
+    return bool(answer.get("ok", True))
 
 
 async def questions(ledger: Ledger, moments: random.Random) -> None:

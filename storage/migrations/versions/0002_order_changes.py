@@ -1,4 +1,4 @@
-"""The feed of changed orders that the rules look at."""
+"""The feed of changed orders that the rules look at; failed tries counted apart from lost ones."""
 
 from __future__ import annotations
 
@@ -18,3 +18,5 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
     )
     op.create_index("ix_order_changes_at", "order_changes", ["at"])
+    for table in ("inbox", "outbox"):
+        op.add_column(table, sa.Column("failures", sa.BigInteger(), server_default="0", nullable=False))
