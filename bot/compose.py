@@ -27,6 +27,7 @@ from bot.settings import Settings
 from bot.single import only_one
 from bot.streams import Streams, figures
 from bot.system_clock import SystemClock
+from bot.usage_keeper import UsageKeeper
 from bot.warming import warm_up
 from bot.watching import Watching
 from cards.door import ChatDoor
@@ -61,6 +62,7 @@ class Desk:
     scheduler: Scheduler
     watching: Watching
     payments: Mapping[str, PaymentConnector]
+    usage: UsageKeeper
     roles: frozenset[str] = ROLES
     ready: bool = field(default=False)
     _warming: asyncio.Task[None] | None = None
@@ -83,6 +85,7 @@ class Desk:
         if "web" in self.roles:
             self.streams.start()
         self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))
+        self.usage.start()
         self.ready = True
 
     async def quiesce(self, seconds: float = STOP_SECONDS) -> None:
@@ -96,6 +99,7 @@ class Desk:
         await asyncio.gather(self.scheduler.stop(seconds / 2), self.watching.stop(seconds / 2))
         await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
         await self.deliverer.stop(max(0.0, end - loop.time()))
+        await self.usage.stop()
 
     async def close(self) -> None:
         for far in (*self.doors.values(), *self.shops.values()):
@@ -161,6 +165,7 @@ def build_desk(
         doors={key: door.capabilities for key, door in doors.items()},
         link=linker(settings.server.public_url, db.keys.link_key, clock),
     )
+    keeper = UsageKeeper(db, doors, scene, metrics)
     ports = JobPorts(db, scene, shops, payments)
     routes = find_routes()
     receiver = Receiver(db.inbox, metrics)
@@ -188,6 +193,7 @@ def build_desk(
         limit=settings.queue.deliveries,
         max_attempts=settings.queue.max_attempts,
         breakers=Breakers(metrics, clock),
+        saving=keeper.saving,
     )
     streams = Streams(doors.values(), receiver)
     return Desk(
@@ -207,6 +213,7 @@ def build_desk(
         Scheduler(db, settings.jobs, ports.context),
         Watching(db, ports.context),
         payments,
+        keeper,
         roles,
     )
 

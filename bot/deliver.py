@@ -19,11 +19,13 @@ from bot.notices import note_refusal
 from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
 from bot.retry import Aside, decide
+from bot.thrift import Thrift
 from cards.door import ChatDoor, Refused
 from cards.scene import Scene
-from domain.chat import Account
+from domain.chat import Account, Recipient
 from domain.outbox import Effect, RefreshCard, SendCard, SendFile, SendText
 from domain.ports import ShopConnector
+from domain.usage import Saving
 from jobs.registry import JobContext
 from storage.database import Database
 from storage.errors import StorageUnavailable
@@ -49,6 +51,7 @@ class Deliverer:
         max_attempts: int = 60,
         breakers: Breakers | None = None,
         quiet: Quiet | None = None,
+        saving: Callable[[str], Saving] = lambda _platform: Saving.NONE,
     ) -> None:
         self._db = db
         self._doors = doors
@@ -60,6 +63,7 @@ class Deliverer:
         self._max_attempts = max_attempts
         self._breakers = breakers or Breakers(metrics, scene.clock)
         self._cards = CardDelivery(db, render, self._door, self._guard)
+        self._thrift = Thrift(db, scene, render, saving)
         source = Source[OutboxItem](
             "outbox",
             db.outbox.wake,
@@ -108,7 +112,17 @@ class Deliverer:
                 self._metrics.delivered.labels(target, kind, outcome).observe(perf_counter() - began)
 
     async def _deliver(self, item: OutboxItem) -> str:
-        match item.outgoing.body:
+        body = item.outgoing.body
+        if isinstance(body, SendText | SendCard):
+            if self._thrift.left_out(item, body):
+                await self._db.outbox.done(item.id, {"note": "saved: only red lights go out"})
+                return "saved"
+            if until := self._thrift.wait(item, body):
+                await self._db.outbox.postpone(item.id, "held back to be merged", until)
+                return "held"
+            if together := await self._thrift.merged(item):
+                return await self._merged(item, body.to, *together)
+        match body:
             case SendText() as body:
                 return await self._text(item, body)
             case SendCard() as body:
@@ -119,6 +133,19 @@ class Deliverer:
                 return await self._cards.refresh(item, body)
             case Effect() as body:
                 return await self._effect(item, body)
+
+    async def _merged(self, item: OutboxItem, to: Recipient, text: str, others: list[int]) -> str:
+        """One text for several rows; they are done together, so none is told twice."""
+        async with self._guard(to.account):
+            sent = await self._door(to.account).send_text(
+                to, text, key=item.outgoing.key, attempt=item.attempts
+            )
+        uow = self._db.unit_of_work(item.outgoing.trace_id)
+        uow.finish_outbox(item.id, {"platform_id": sent.platform_id, "merged": len(others) + 1})
+        for other in others:
+            uow.finish_outbox(other, {"note": f"merged into {item.id}"})
+        await uow.commit()
+        return "merged"
 
     async def _text(self, item: OutboxItem, body: SendText) -> str:
         async with self._guard(body.to.account):

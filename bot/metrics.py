@@ -62,6 +62,12 @@ class Metrics:
         self.breaker = Gauge(
             "qianshao_breaker_open", "1 while a far system is given a rest", ["target"], registry=registry
         )
+        self.budget = Gauge(
+            "qianshao_budget_left",
+            "Share of a platform's monthly budget that is left, 0 to 1",
+            ["platform", "kind"],
+            registry=registry,
+        )
         self.stream = Gauge(
             "qianshao_stream",
             "DingTalk Stream: figures of the connection",

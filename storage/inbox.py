@@ -13,7 +13,7 @@ from domain.clock import Clock
 from storage.engines import Engines
 from storage.inbox_log import InboxLog, InboxRow
 from storage.instants import from_micros, to_micros
-from storage.items import DEAD, DONE, READY, RUNNING, InboxItem
+from storage.items import DEAD, DONE, RUNNING, InboxItem
 from storage.queue import RowQueue, fail_later, move, take
 from storage.tables import inbox as table
 from storage.texts import storable
@@ -72,12 +72,6 @@ class Inbox(RowQueue):
         self.wake.set()
         return moved
 
-    async def postpone(self, item_id: int, why: str, due: datetime) -> bool:
-        """Its time has not come yet; ready again from `due` on. Neither a try nor a failure."""
-        moved = await self._engines.write(lambda c: _postpone(c, item_id, why, to_micros(due)))
-        self.wake.set()
-        return moved
-
     async def dead(self, item_id: int, error: str) -> bool:
         """Given up: kept for a person to look at."""
         values = {"state": DEAD, "due": None, "finished_at": self._now(), "error": error}
@@ -119,15 +113,6 @@ def _claim(connection: Connection, *, now: int, limit: int, lease_seconds: float
         )
         for row in rows
     ]
-
-
-def _postpone(connection: Connection, item_id: int, why: str, due: int) -> bool:
-    statement = (
-        sa.update(table)
-        .where(_t.id == item_id, _t.state == RUNNING)
-        .values(state=READY, due=due, error=why, attempts=_t.attempts - 1)
-    )
-    return connection.execute(statement).rowcount == 1
 
 
 def _purge(connection: Connection, *, before: int) -> int:

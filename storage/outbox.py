@@ -83,6 +83,26 @@ class Outbox(RowQueue):
         self.wake.set()
         return moved
 
+    async def waiting_in(self, lane: str, priority: Priority, behind: int) -> list[OutboxItem]:
+        """What is due in a lane at this priority or a lesser one, besides the row in hand; not claimed."""
+        t, now = table.c, self._now()
+        statement = (
+            sa.select(table)
+            .where(t.lane == lane, t.due <= now, t.state == READY, t.priority >= priority, t.id != behind)
+            .order_by(t.priority, t.id)
+        )
+        rows = await self._engines.read(lambda c: c.execute(statement).all())
+        return [
+            OutboxItem(
+                row.id,
+                Outgoing(row.key, decode_body(row.body), row.trace_id, _priority(row.priority)),
+                row.attempts,
+                from_micros(row.created_at),
+                row.failures,
+            )
+            for row in rows
+        ]
+
     async def unfinished_keys(self, lanes: Collection[str]) -> list[str]:
         """The keys of what is still to be delivered in these lanes."""
         t = table.c

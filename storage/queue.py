@@ -59,6 +59,18 @@ class RowQueue:
         self.wake.set()
         return count
 
+    async def postpone(self, item_id: int, why: str, due: datetime) -> bool:
+        """Its time has not come yet; ready again from `due` on. Neither a try nor a failure."""
+        t = self._table.c
+        statement = (
+            sa.update(self._table)
+            .where(t.id == item_id, t.state == RUNNING)
+            .values(state=READY, due=to_micros(due), error=why, attempts=t.attempts - 1)
+        )
+        moved = await self._engines.write(lambda connection: connection.execute(statement).rowcount == 1)
+        self.wake.set()
+        return moved
+
     async def depth(self) -> dict[str, int]:
         """How many rows are ready, running and dead."""
         return await self._engines.scan(self._depth)

@@ -1,0 +1,64 @@
+"""Saving messages: what need not go out at once waits and goes out with others (domain/usage.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.card_delivery import Renderer
+from cards.scene import Scene
+from domain.outbox import Priority, SendCard, SendText
+from domain.usage import Saving, held_until
+from storage.database import Database
+from storage.items import OutboxItem
+
+MAX_LINES = 12
+
+
+@dataclass(frozen=True)
+class Thrift:
+    """`saving` is asked for the level of a platform at the moment of sending."""
+
+    db: Database
+    scene: Scene
+    render: Renderer
+    saving: Callable[[str], Saving]
+
+    def wait(self, item: OutboxItem, body: SendText | SendCard) -> datetime | None:
+        """Until when this message is held back, None when it may go now."""
+        policy, saving = self.scene.policies.messages, self.saving(body.to.account.platform)
+        until = held_until(item.outgoing.priority, item.created_at, saving, policy)
+        return until if until is not None and until > self.scene.clock.now() else None
+
+    def left_out(self, item: OutboxItem, body: SendText | SendCard) -> bool:
+        """Only red lights and answers go out any more; the rest stays in the lists people can ask for."""
+        saving = self.saving(body.to.account.platform)
+        return saving is Saving.ONLY_RED and item.outgoing.priority >= Priority.YELLOW
+
+    async def merged(self, item: OutboxItem) -> tuple[str, list[int]] | None:
+        """This message and those waiting behind it as one text, with the ids of the others; None when it is
+        alone, or in no need to be saved."""
+        body = item.outgoing.body
+        if not isinstance(body, SendText | SendCard) or item.outgoing.priority < Priority.YELLOW:
+            return None
+        if self.saving(body.to.account.platform) < Saving.MERGE:
+            return None
+        mates = await self.db.outbox.waiting_in(item.lane, Priority.YELLOW, item.id)
+        if not mates:
+            return None
+        lines = [line for one in (item, *mates) if (line := await self._line(one))]
+        shown = [f"· {line}" for line in lines[:MAX_LINES]]
+        more = [f"…还有 {len(lines) - MAX_LINES} 条"] if len(lines) > MAX_LINES else []
+        text = "\n".join([f"为节省额度，合并 {len(lines)} 条提醒：", *shown, *more, "发“预警”查看并处理"])
+        return text, [mate.id for mate in mates]
+
+    async def _line(self, item: OutboxItem) -> str:
+        body, trace = item.outgoing.body, item.outgoing.trace_id
+        if isinstance(body, SendText):
+            return body.text.splitlines()[0]
+        if not isinstance(body, SendCard):
+            return ""
+        uow = self.db.unit_of_work(trace)
+        card = await self.render(uow, body.subject, body.params, body.to.account, trace)
+        return card.summary if card else ""

@@ -1,0 +1,121 @@
+"""Saving messages at the moment of sending: merged, kept, left out; answers and red lights never."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.deliver import Deliverer
+from bot.job_ports import JobPorts
+from bot.usage_keeper import UsageKeeper
+from domain.chat import Recipient
+from domain.outbox import Priority, SendCard, SendText
+from domain.usage import Saving, UsageDay
+from tests.bot.kit import SUBJECT, Door, Small, View, account, card, until
+
+HERE = Recipient(account())
+
+
+@asynccontextmanager
+async def saving(desk: Small, level: Saving) -> AsyncIterator[None]:
+    ports = JobPorts(desk.db, desk.scene, {}, {})
+    deliverer = Deliverer(
+        desk.db,
+        desk.doors,
+        desk.scene,
+        View(card("订单快超时")),
+        {},
+        {},
+        ports.context,
+        desk.metrics,
+        saving=lambda _platform: level,
+    )
+    deliverer.start()
+    try:
+        yield
+    finally:
+        await deliverer.stop(5.0)
+
+
+async def send_three(desk: Small) -> None:
+    uow = desk.db.unit_of_work("trace0001")
+    uow.send(SendText(HERE, "黄灯一"), key="y1", priority=Priority.YELLOW)
+    uow.send(SendCard(HERE, SUBJECT), key="y2", priority=Priority.YELLOW)
+    uow.send(SendText(HERE, "红灯"), key="r", priority=Priority.RED)
+    await uow.commit()
+
+
+async def done(desk: Small, count: int) -> bool:
+    return len(await desk.rows("SELECT 1 FROM outbox WHERE state = 'done'")) == count
+
+
+async def test_yellow_waits_and_goes_out_as_one_message(desk: Small) -> None:
+    door = desk.door
+    async with saving(desk, Saving.MERGE):
+        desk.advance(420)  # seven minutes past: the next half hour is not now
+        await send_three(desk)
+        await until(lambda: done(desk, 1))
+        assert [text for _, text, _ in door.told("text")] == ["红灯"]
+        desk.advance(timedelta(minutes=30).total_seconds())
+        await until(lambda: done(desk, 3))
+    (_, merged, _) = door.told("text")[-1]
+    assert "合并 2 条提醒" in merged
+    assert "黄灯一" in merged
+    assert "订单快超时" in merged
+    assert door.told("card") == []
+    assert len(door.told("text")) == 2
+
+
+async def test_at_the_end_of_the_budget_only_red_goes_out(desk: Small) -> None:
+    door = desk.door
+    async with saving(desk, Saving.ONLY_RED):
+        await send_three(desk)
+        await until(lambda: done(desk, 3))
+    assert [text for _, text, _ in door.told("text")] == ["红灯"]
+    assert door.told("card") == []
+
+
+async def test_with_budget_left_nothing_waits(desk: Small) -> None:
+    door = desk.door
+    async with saving(desk, Saving.WARN):
+        await send_three(desk)
+        await until(lambda: done(desk, 3))
+    assert {text for _, text, _ in door.told("text")} == {"红灯", "黄灯一"}
+    assert len(door.told("card")) == 1
+
+
+@dataclass
+class Counting(Door):
+    """A door that says what it spent since it was opened."""
+
+    spent: tuple[int, int] = (0, 0)
+
+    @property
+    def usage(self) -> Counting:
+        return self
+
+    def totals(self) -> tuple[int, int]:
+        return self.spent
+
+
+async def test_the_ledger_adds_what_the_doors_spent_and_tells_the_administrator_once(desk: Small) -> None:
+    door = Counting("dingtalk")
+    keeper = UsageKeeper(desk.db, {("dingtalk", "main"): door}, desk.scene, desk.metrics)
+    door.spent = (10, 5)
+    await keeper.note()
+    await keeper.note()
+    door.spent = (30, 6)
+    await keeper.note()
+    (day,) = await desk.db.unit_of_work("t").usage.days((desk.clock.now() - timedelta(days=1)).date())
+    assert day == UsageDay("dingtalk", "main", day.day, 30, 6)
+    door.spent = (3, 1)  # the door was opened anew, or a month began
+    await keeper.note()
+    (day,) = await desk.db.unit_of_work("t").usage.days(day.day)
+    assert (day.calls, day.messages) == (33, 7)
+    assert keeper.saving("dingtalk") is Saving.NONE
+    door.spent = (4900, 1)
+    await keeper.note()
+    assert keeper.saving("dingtalk") is Saving.ONLY_RED
+    assert keeper.saving("wecom") is Saving.NONE
