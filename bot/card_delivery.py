@@ -49,7 +49,9 @@ class CardDelivery:
         if await uow.cards.get(card_id) is not None:
             await self.db.outbox.done(item.id, {"card_id": card_id, "note": "already sent"})
             return "repeat"
-        card = await self.render(uow, body.subject, body.params, body.to.account, trace)
+        # `new` is not kept: a view may refuse to be sent (silenced since) and still draw what stands already.
+        params = {**body.params, "new": "1"}
+        card = await self.render(uow, body.subject, params, body.to.account, trace)
         if card is None:
             await self.db.outbox.done(item.id, {"note": "nothing to show"})
             return "nothing"
@@ -86,7 +88,7 @@ class CardDelivery:
         if digest(card) == sent.shown and not body.force:
             return await self._nothing(item, "shows it already")
         door = self.door_of(account)
-        if not door.can_update(sent, final=bool(card.final)):
+        if not door.can_update(sent, final=bool(card.final) or card.urgent):
             return await self._cannot(item, sent, card)
         try:
             async with self.guard(account):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, TextIO
@@ -11,6 +12,7 @@ from typing import Any, TextIO
 import aiohttp
 
 from bot import places
+from bot.books_engine import open_engine
 from bot.breakers import Breakers
 from bot.database import make_ready, open_settings
 from bot.deliver import Deliverer
@@ -29,14 +31,18 @@ from bot.streams import Streams, figures
 from bot.system_clock import SystemClock
 from bot.usage_keeper import UsageKeeper
 from bot.warming import warm_up
+from bot.watched_folders import open_folders
 from bot.watching import Watching
+from bot.workers import close_workers
 from cards.door import ChatDoor
 from cards.scene import Scene, ShopInfo
 from domain.clock import Clock
 from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
 from handlers.router import Routes, compile_routes
+from jobs.registry import JobContext
 from storage.database import Database
+from storage.secrets import DataKeys
 
 ROLES = frozenset({"web", "worker", "scheduler"})
 STOP_SECONDS = 10.0  # for what is in hand when a stop comes
@@ -63,6 +69,7 @@ class Desk:
     watching: Watching
     payments: Mapping[str, PaymentConnector]
     usage: UsageKeeper
+    job_context: Callable[[str], JobContext]
     roles: frozenset[str] = ROLES
     ready: bool = field(default=False)
     _warming: asyncio.Task[None] | None = None
@@ -106,6 +113,7 @@ class Desk:
             close = getattr(far, "close", None)
             if close is not None:
                 await close()
+        close_workers()
         await self.session.close()
         await self.db.close()
         if self._alone is not None:
@@ -160,13 +168,15 @@ def build_desk(
         clock=clock,
         policies=settings.policies,
         directory=settings.directory,
-        shops={shop.code: _shop_info(shop, shops.get(shop.code)) for shop in settings.shops},
+        shops={shop.code: _shop_info(shop, shops.get(shop.code), db.keys) for shop in settings.shops},
         chats=settings.chats,
         doors={key: door.capabilities for key, door in doors.items()},
         link=linker(settings.server.public_url, db.keys.link_key, clock),
     )
     keeper = UsageKeeper(db, doors, scene, metrics)
-    ports = JobPorts(db, scene, shops, payments)
+    ports = JobPorts(
+        db, scene, shops, payments, open_engine(settings), open_folders(settings.files, settings.shops)
+    )
     routes = find_routes()
     receiver = Receiver(db.inbox, metrics)
     dispatcher = Dispatcher(
@@ -210,10 +220,11 @@ def build_desk(
         dispatcher,
         deliverer,
         streams,
-        Scheduler(db, settings.jobs, ports.context),
+        Scheduler(db, settings.jobs, ports.context, metrics),
         Watching(db, ports.context),
         payments,
         keeper,
+        ports.context,
         roles,
     )
 
@@ -260,7 +271,7 @@ def _payments(
     return payments
 
 
-def _shop_info(shop: ShopSettings, connector: ShopConnector | None) -> ShopInfo:
+def _shop_info(shop: ShopSettings, connector: ShopConnector | None, keys: DataKeys) -> ShopInfo:
     return ShopInfo(
         code=shop.code,
         name=shop.name,
@@ -269,6 +280,7 @@ def _shop_info(shop: ShopSettings, connector: ShopConnector | None) -> ShopInfo:
         warehouse=shop.warehouse,
         refund=connector.capabilities.refund if connector else "none",
         connected=connector is not None,
+        settings_mark=keys.mark(str(dataclasses.asdict(shop.values))) if shop.values is not None else "",
     )
 
 

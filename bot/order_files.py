@@ -1,23 +1,20 @@
-"""Rows of an order file, one at a time: CSV, Excel and JSON lines, with how far we are."""
+"""Order files for `import`: the map file people write, and the rows one at a time, with how far we are."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping
-from io import TextIOWrapper
+from contextlib import contextmanager
 from pathlib import Path
 
-import orjson
 import yaml
 
-from domain.order_import import COLUMNS, ColumnMap
+from domain.order_file import Layout, Row, Sheet, layout_of, shown
+from domain.order_import import COLUMNS, REQUIRED, ColumnMap, FileRefused
+from integrations.files.sheet import open_sheet
+
+__all__ = ["FileRefused", "Progress", "Row", "layout_in", "open_orders", "read_map", "size_of"]
 
 Progress = Callable[[int], object]
-Row = tuple[int, Mapping[str, object]]
-
-
-class FileRefused(ValueError):
-    """The file (or its map) as a whole cannot be read; the message says what to change."""
 
 
 def read_map(path: Path | None) -> ColumnMap:
@@ -38,10 +35,7 @@ def read_map(path: Path | None) -> ColumnMap:
             f"map 文件 columns 里没有这样的列：{'、'.join(sorted(wrong))}；可用：{'、'.join(COLUMNS)}"
         )
     return ColumnMap(
-        columns,
-        _texts(data, "states", path),
-        str(data.get("time_format", "")),
-        str(data.get("encoding", "utf-8-sig")),
+        columns, _texts(data, "states", path), str(data.get("time_format", "")), str(data.get("encoding", ""))
     )
 
 
@@ -60,76 +54,20 @@ def size_of(path: Path) -> int:
         raise FileRefused(f"读不了文件 {path}：{error.strerror}") from error
 
 
-def rows_of(path: Path, mapping: ColumnMap, progress: Progress) -> Iterator[Row]:
-    """`(line number, row)` by the file's ending; `progress` is told the bytes read since the last call."""
-    match path.suffix.lower():
-        case ".csv" | ".tsv" | ".txt":
-            return _csv_rows(path, mapping, progress)
-        case ".xlsx" | ".xls" | ".xlsb" | ".ods":
-            return _workbook_rows(path, progress)
-        case ".jsonl" | ".ndjson" | ".json":
-            return _json_rows(path, progress)
-        case other:
-            raise FileRefused(f"不认识 {other or '没有扩展名的'} 文件；可用 .csv .xlsx .xls .jsonl")
-
-
-def _csv_rows(path: Path, mapping: ColumnMap, progress: Progress) -> Iterator[Row]:
-    done = 0
+@contextmanager
+def open_orders(path: Path, mapping: ColumnMap, progress: Progress) -> Iterator[Sheet]:
+    """The file's table, its rows still to come."""
     try:
-        with path.open("rb") as raw, TextIOWrapper(raw, encoding=mapping.encoding, newline="") as file:
-            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
-            reader = csv.DictReader(file, delimiter=delimiter)
-            _check_headings(reader.fieldnames or (), mapping, path)
-            for row in reader:
-                if reader.line_num % 1000 == 0:
-                    here = raw.tell()
-                    progress(here - done)
-                    done = here
-                yield reader.line_num, row
-            progress(size_of(path) - done)
-    except UnicodeDecodeError as error:
-        raise FileRefused(
-            f"{path} 不是 {mapping.encoding} 编码；请在 map 文件写 encoding: gb18030 再试"
-        ) from error
-    except LookupError as error:
-        raise FileRefused(f"map 文件的 encoding: {mapping.encoding} 不是编码名") from error
-    except (OSError, csv.Error) as error:
-        raise FileRefused(f"读 {path} 出错：{error}") from error
+        with path.open("rb") as file:
+            yield open_sheet(path.name, file, encoding=mapping.encoding, progress=progress)
+    except OSError as error:
+        raise FileRefused(f"读不了文件 {path}：{error.strerror}") from error
 
 
-def _check_headings(headings: object, mapping: ColumnMap, path: Path) -> None:
-    names = set(headings) if isinstance(headings, list | tuple) else set()
-    wanted = [mapping.heading(column) for column in COLUMNS[:3]]
-    if missing := [name for name in wanted if name not in names]:
-        raise FileRefused(
-            f"{path} 少了列：{'、'.join(missing)}。文件里有：{'、'.join(map(str, names)) or '（没有表头）'}；"
-            "列名不同请用 --map 指定"
-        )
-
-
-def _workbook_rows(path: Path, progress: Progress) -> Iterator[Row]:
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
-    except (CalamineError, OSError) as error:
-        raise FileRefused(f"打不开表格 {path}：{error}") from error
-    rows = iter(sheet.iter_rows())
-    headings = [str(cell).strip() for cell in next(rows, [])]
-    share = size_of(path) // max(1, sheet.height)
-    for number, row in enumerate(rows, 2):
-        progress(share)
-        yield number, dict(zip(headings, row, strict=False))
-
-
-def _json_rows(path: Path, progress: Progress) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            progress(len(line))
-            if not line.strip():
-                continue
-            try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                row = None
-            yield number, row if isinstance(row, dict) else {"": "not JSON"}
+def layout_in(sheet: Sheet, mapping: ColumnMap) -> Layout:
+    """The layout of a file that is meant to hold orders."""
+    layout = layout_of(sheet.headings, mapping)
+    if layout is None:
+        missing = "、".join(mapping.heading(column) for column in REQUIRED)
+        raise FileRefused(f"少了列：{missing}。文件里有：{shown(sheet.headings)}；列名不同请用 --map 指定")
+    return layout

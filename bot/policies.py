@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.schema import read
 from bot.settings_file import Document
+from bot.work_days import with_holidays
 from domain.money import Money
 from domain.policy import Policies
 
@@ -21,6 +22,12 @@ def read_policies(document: Document) -> Policies:
     refund = policies.refund
     if refund.confirm_above.currency != refund.auto_limit.currency:
         document.fault(("policies", "refund", "confirm_above"), "要和 auto_limit 用同一种货币")
+    for name, days in dataclasses.asdict(policies.keep).items():
+        if days < 1:
+            document.fault(("policies", "keep", name), f"至少保留 1 天，现在是 {days}")
+    for where, text in policies.sla.faults():
+        document.fault(("policies", "sla", *where), text)
+    policies = with_holidays(policies)
     return dataclasses.replace(policies, version=version_of(policies))
 
 

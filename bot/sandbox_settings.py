@@ -30,6 +30,8 @@ def settings_data(credentials: Credentials, *, port: int, folder: Path) -> dict[
         "database": {"url": f"sqlite+aiosqlite:///{(folder / 'qianshao.db').absolute()}"},
         "chat": {name: _apps(name, credentials[name]) for name in places.names(places.DOORS)},
         "shops": _shops(credentials["shops"]),
+        "files": {"folder": str((folder / "inbox").absolute())},
+        "payments": _payments(credentials.get("payments", {})),
         "staff": [_person(person) for person in credentials["people"] if person["role"] in _ROLES],
     }
 
@@ -63,6 +65,19 @@ def _shops(by_platform: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, 
                 "warehouse": warehouse,
             }
     return shops
+
+
+def _payments(by_provider: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """Merchant accounts by their name in the settings."""
+    accounts: dict[str, dict[str, Any]] = {}
+    for provider, credentials in by_provider.items():
+        known = fields_of(places.payment_package(provider).settings)
+        for account in credentials:
+            values = {key: account[key] for key in known if key in account}
+            if "rate_per_second" in known:
+                values["rate_per_second"] = _PULLS_PER_SECOND
+            accounts[str(account["account"])] = {**values, "provider": provider, "name": str(account["name"])}
+    return accounts
 
 
 def _person(person: Mapping[str, str]) -> dict[str, Any]:

@@ -106,6 +106,8 @@ def check(
 def _valid_keys(kind: type[Any], loc: tuple[Any, ...], skip: frozenset[str]) -> list[str]:
     for part in loc:
         hint = get_type_hints(kind).get(str(part))
+        if get_origin(hint) is tuple:
+            hint = get_args(hint)[0]
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             kind = hint
     return [name for name in fields_of(kind) if name not in skip]

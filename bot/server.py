@@ -9,6 +9,7 @@ from aiohttp import web
 
 from bot import console
 from bot.callbacks import Gate, dingtalk_routes, wecom_routes
+from bot.push import push_routes
 from integrations.chat.dingtalk.door import DingTalkDoor
 from integrations.chat.wecom.door import WeComDoor
 from storage.errors import StorageUnavailable
@@ -29,7 +30,7 @@ def build_app(desk: Desk, *, max_body: int = MAX_BODY) -> web.Application:
     app = web.Application(client_max_size=max_body)
     app.on_response_prepare.append(_protect)
     app.add_routes(_health(desk))
-    app.add_routes([web.post("/push/{platform}/{shop}", _push)])
+    app.add_routes(push_routes(desk))
     if "web" in desk.roles:
         gate = Gate(desk.receiver, desk.metrics, desk.clock)
         doors = desk.doors.values()
@@ -45,12 +46,6 @@ async def _protect(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-
-
-async def _push(request: web.Request) -> web.Response:
-    """No connector takes pushes yet; orders are pulled, so nothing is lost by refusing."""
-    shop = f"{request.match_info['platform']}/{request.match_info['shop']}"
-    return web.json_response({"error": f"{shop} 还不接收推送；订单由定时拉取得到"}, status=404)
 
 
 def _health(desk: Desk) -> Iterable[web.RouteDef]:

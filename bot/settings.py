@@ -25,6 +25,7 @@ from bot.schema import fields_of, read
 from bot.settings_errors import SettingsError, unknown_key
 from bot.settings_file import Document, parse_document, read_document
 from bot.staff import Directory, read_staff
+from bot.watched_folders import FileSettings, check_folders
 from cards.scene import ChatPlace
 from domain.policy import Policies
 
@@ -64,6 +65,15 @@ class CacheSettings:
 
 
 @dataclass(frozen=True)
+class ReconcileSettings:
+    """`folder` holds the bills as they came; empty: `bills` beside the SQLite file, else `data/bills`. `memory`: what
+    the engine may take (`1GB`); beyond it, it works on disk."""
+
+    folder: str = ""
+    memory: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[MG]i?B$")] = "1GB"
+
+
+@dataclass(frozen=True)
 class LoggingSettings:
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
@@ -87,6 +97,8 @@ class Settings:
     cache: CacheSettings = field(default_factory=CacheSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
     security: Security = field(default_factory=Security)
+    files: FileSettings = field(default_factory=FileSettings)
+    reconcile: ReconcileSettings = field(default_factory=ReconcileSettings)
     doors: tuple[DoorSettings, ...] = ()
     shops: tuple[ShopSettings, ...] = ()
     payments: tuple[PaymentSettings, ...] = ()
@@ -104,6 +116,8 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "cache": CacheSettings,
     "logging": LoggingSettings,
     "security": Security,
+    "files": FileSettings,
+    "reconcile": ReconcileSettings,
 }
 _TOP = (*_SECTIONS, "chat", "shops", "payments", "staff", "chats", "jobs", "policies")
 
@@ -149,12 +163,14 @@ def settings_of(document: Document) -> Settings:
         cache=_section(document, "cache", CacheSettings),
         logging=_section(document, "logging", LoggingSettings),
         security=_section(document, "security", Security),
+        files=_section(document, "files", FileSettings),
+        reconcile=_section(document, "reconcile", ReconcileSettings),
         doors=doors,
         shops=shops,
         payments=payments,
         directory=directory,
         chats=read_chats(document, apps, directory),
-        jobs=read_jobs(document),
+        jobs=read_jobs(document, directory),
         policies=read_policies(document),
         missing=tuple(
             item
@@ -187,6 +203,7 @@ def _check(document: Document, settings: Settings) -> None:
             document.fault(
                 (name, "url"), "这个版本只支持 memory://；redis:// 和 amqp:// 随多机部署（scale-out）版本提供"
             )
+    check_folders(document, settings.files, settings.shops)
     public = settings.server.public_url
     if public and not public.startswith(("http://", "https://")):
         document.fault(("server", "public_url"), "要以 http:// 或 https:// 开头")

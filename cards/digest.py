@@ -17,7 +17,14 @@ from domain.ports import UnitOfWork
 SUBJECT = "digest"
 MAX_FIELDS, MAX_BUTTONS = 6, 4
 WEEKDAYS = "一二三四五六日"
-SECTIONS = {"inflow": "新订单", "states": "待处理", "refunds": "退款"}
+SECTIONS = {
+    "inflow": "新订单",
+    "late": "预警",
+    "exceptions": "异常",
+    "refunds": "退款",
+    "sync": "同步",
+    "books": "对账",
+}
 
 
 async def build(
@@ -57,7 +64,7 @@ def headline(digest: Digest) -> str:
 
 
 def _rest(digest: Digest, top: tuple[Figure, ...]) -> list[Figure]:
-    return [figure for figure in digest.figures if figure not in top]
+    return [figure for figure in digest.figures if figure not in top and (figure.value or figure.before)]
 
 
 def _with_change(figure: Figure) -> str:

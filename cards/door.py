@@ -68,11 +68,13 @@ class Verified:
 @dataclass(frozen=True)
 class GroupMade:
     """A chat group. `missing`: accounts the platform could not bring in. `to_do`: what a person must still tap
-    before the group works fully (Chinese, exact menu words); empty when nothing is left."""
+    before the group works fully (Chinese, exact menu words); empty when nothing is left. `handle`: the door's own
+    bookkeeping; keep it with the chat id and give it to `change_group`."""
 
     chat_id: str
     missing: tuple[Account, ...] = ()
     to_do: str = ""
+    handle: str = ""
 
 
 class ChatDoor(Protocol):
@@ -105,7 +107,8 @@ class ChatDoor(Protocol):
     async def send_file(
         self, to: Recipient, name: str, media_type: str, content: bytes, *, key: str, attempt: int
     ) -> Sent:
-        """Send a file, a picture as a picture. Refused when the door or this chat cannot carry it."""
+        """Send a file, a picture (image/png, image/jpeg) as a picture. Refused when the door or this chat cannot
+        carry it; sizes and types are looked at before any call. Repeats are as for texts."""
         ...
 
     async def fetch_file(self, ref: str) -> bytes:
@@ -113,15 +116,26 @@ class ChatDoor(Protocol):
         ...
 
     async def create_group(
-        self, name: str, owner: Account, members: Sequence[Account], *, key: str
+        self, name: str, owner: Account, members: Sequence[Account], *, key: str, attempt: int = 1
     ) -> GroupMade:
-        """Make a chat group; the same `key` never makes a second one. Refused with the platform's reason."""
+        """Make a chat group; the same `key` never makes a second one. Refused with the platform's reason.
+
+        `attempt` is the effect's own count: where the platform cannot tell whether an earlier attempt made the
+        group, a later one is Refused and says what to look for. Say something in a new group at once: members may
+        not see it before its first message. A name that is too long is cut.
+        """
         ...
 
     async def change_group(
-        self, chat_id: str, *, add: Sequence[Account] = (), remove: Sequence[Account] = (), name: str = ""
+        self,
+        chat_id: str,
+        *,
+        add: Sequence[Account] = (),
+        remove: Sequence[Account] = (),
+        name: str = "",
+        handle: str = "",
     ) -> GroupMade:
-        """Change members or name of a group this door made."""
+        """Change members or name of a group this door made; `handle` is `GroupMade.handle`. Safe to repeat."""
         ...
 
     def note_tap(self, sent: SentCard, tap: Tap) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from cards import sample_data
 from cards.action import Action
@@ -88,7 +89,8 @@ def samples(scene: Scene) -> list[Sample]:
         label="4123456789012345601",
         revision=1,
     )
+    other = replace(item, number="EX2601057Q4N9R", kind="stuck", red=False, facts={"状态": "挂起"})
     return [
-        Sample("exceptions-page", view(scene, queue_subject(""), [item] * 2, 9, 0, viewer)),
+        Sample("exceptions-page", view(scene, queue_subject(""), [item, other], 9, 0, viewer)),
         Sample("exceptions-none", view(scene, queue_subject("address"), [], 0, 0, viewer)),
     ]

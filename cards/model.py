@@ -69,6 +69,11 @@ class Card:
         return f"{self.light.value} {self.title}".strip()
 
     @property
+    def urgent(self) -> bool:
+        """Worth the last means a door has of changing the card: a yellow light that has turned red."""
+        return self.kind == "alert.turned" and not self.final
+
+    @property
     def actions(self) -> frozenset[str]:
         """Every encoded action this card offers its viewer."""
         return (

@@ -9,6 +9,7 @@ from cards.action import Action
 from cards.model import Button, Card, Field, Light, Style
 from cards.sample_data import Sample
 from cards.scene import Scene, Viewer, day_time
+from cards.sync import stale_note
 from domain.chat import SubjectRef
 from domain.lamp import Lamp, lamp
 from domain.masks import mask_address, mask_name, mask_phone
@@ -32,7 +33,8 @@ async def build(
     if order is None or not can_see_order(viewer.staff, order):
         return None
     refunds = await uow.refunds.of_order(order.id)
-    return view(scene, order, refunds, viewer, note=params.get("note", ""))
+    note = params.get("note", "") or stale_note(scene, order, await uow.sync.shop(order.key.shop_code))
+    return view(scene, order, refunds, viewer, note=note)
 
 
 def view(scene: Scene, order: Order, refunds: Sequence[Refund], viewer: Viewer, note: str = "") -> Card:
@@ -132,6 +134,9 @@ def _buttons(scene: Scene, order: Order, refunds: Sequence[Refund], viewer: View
     for refund in [r for r in refunds if r.open][:2]:
         action = Action("refund.show", SubjectRef("refund", refund.number))
         buttons.append(Button(f"退款 {refund.amount}", action.encode(), f"退款单 {refund.number}"))
+    if lamp(order, scene.clock.now(), scene.policies).colour == "red":
+        room = Action("room.open", subject).encode()
+        buttons.append(Button("开作战室", room, f"作战室 {number}", Style.DANGER))
     return tuple(buttons)
 
 

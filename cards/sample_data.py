@@ -44,6 +44,8 @@ def _person(name: str, role: Role, user: str) -> Viewer:
 
 SERVICE = _person("林小满", Role.SERVICE, "linxiaoman")
 FINANCE = _person("钱进", Role.FINANCE, "qianjin")
+SUPERVISOR = _person("周全", Role.SUPERVISOR, "zhouquan")
+ADMIN = _person("吴维", Role.ADMIN, "wuwei")
 
 
 def sample_order() -> Order:

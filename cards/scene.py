@@ -15,7 +15,8 @@ from domain.staff import Role, Staff, StaffDirectory
 
 @dataclass(frozen=True)
 class ShopInfo:
-    """What handlers and views may know of a configured shop. `refund` none | agree | create."""
+    """What handlers and views may know of a configured shop. `refund` none | agree | create; `settings_mark`
+    changes when any of its settings does (an ended authorisation is not tried again before)."""
 
     code: str
     name: str
@@ -24,6 +25,7 @@ class ShopInfo:
     warehouse: str = ""
     refund: str = "none"
     connected: bool = False
+    settings_mark: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,17 @@
-"""The lamp on an order: green, yellow when near its shipping limit, red when past it."""
+"""The lamp on an order: green, yellow when near a limit, red when past it. The same rules raise the alerts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
+from domain.alert_rules import Level, Plan, plans, words_for
 from domain.order import Order, OrderState
 from domain.policy import Policies
+from domain.sla import WAITING_TO_SHIP as WAITING_TO_SHIP
 
-WAITING_TO_SHIP = frozenset(
-    {
-        OrderState.PAID,
-        OrderState.TO_SHIP,
-        OrderState.PARTIALLY_SHIPPED,
-        OrderState.PRODUCING,
-        OrderState.INSPECTED,
-    }
-)
+_DARK = frozenset({OrderState.CLOSED, OrderState.CANCELLED, OrderState.UNPAID})
 
 
 @dataclass(frozen=True)
@@ -29,23 +23,16 @@ class Lamp:
 
 
 def lamp(order: Order, now: datetime, policies: Policies) -> Lamp:
-    if order.state in (OrderState.CLOSED, OrderState.CANCELLED, OrderState.UNPAID):
-        return Lamp("grey")
-    if order.state not in WAITING_TO_SHIP or order.paid_at is None:
-        return Lamp("green")
-    allowed = timedelta(hours=policies.ship_within_hours)
-    deadline = order.ship_deadline_at or order.paid_at + allowed
-    if now >= deadline:
-        return Lamp("red", f"已超发货时限 {_hours(now - deadline)}")
-    if now >= deadline - allowed / 4:
-        return Lamp("yellow", f"离发货时限还有 {_hours(deadline - now)}")
-    return Lamp("green")
+    """The worst light that any rule of `policies.sla` gives this order; of equal ones the oldest limit."""
+    burning = [plan for plan in plans(order, policies) if plan.level(now) is not None]
+    if burning:
+        worst = min(burning, key=lambda plan: (plan.level(now) is not Level.RED, plan.red))
+        return Lamp("red" if worst.level(now) is Level.RED else "yellow", _reason(worst, now))
+    return Lamp("grey") if order.state in _DARK else Lamp("green")
 
 
-def _hours(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes} 分钟"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} 小时"
-    return f"{minutes // 1440} 天"
+def _reason(plan: Plan, now: datetime) -> str:
+    limit = "发货时限" if plan.rule.shipping else f"{plan.rule.title}时限"
+    if now >= plan.red:
+        return f"已超{limit} {words_for(now - plan.red)}"
+    return f"离{limit}还有 {words_for(plan.red - now)}"

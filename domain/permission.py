@@ -55,5 +55,15 @@ def can_see_refund(staff: Staff, refund: Refund, order: Order) -> bool:
     return staff.id == refund.requester or can_see_order(staff, order)
 
 
+def can_see_shop(staff: Staff, shop_code: str, region: str) -> bool:
+    """Whether this person's work reaches into the shop; how fresh its orders are is no secret from them."""
+    return (not staff.shops or shop_code in staff.shops) and _within(staff.regions, region)
+
+
+def can_mind_shops(staff: Staff) -> bool:
+    """Start a pull, hear of a shop that cannot be read."""
+    return staff.has(Role.SUPERVISOR, Role.ADMIN)
+
+
 def can_trace(staff: Staff) -> bool:
     return staff.has(Role.ADMIN, Role.SUPERVISOR)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from domain.digest_policy import DigestPolicy
 from domain.exception_policy import ExceptionPolicy
+from domain.keep_policy import KeepPolicy
 from domain.message_policy import MessagePolicy
 from domain.money import Money
 from domain.order import OrderState
@@ -13,6 +14,7 @@ from domain.reconcile_policy import ReconcilePolicy
 from domain.room_policy import RoomPolicy
 from domain.sla import SlaPolicy
 from domain.staff import Role
+from domain.sync_policy import SyncPolicy
 
 
 @dataclass(frozen=True)
@@ -58,3 +60,5 @@ class Policies:
     reconcile: ReconcilePolicy = field(default_factory=ReconcilePolicy)
     digest: DigestPolicy = field(default_factory=DigestPolicy)
     messages: MessagePolicy = field(default_factory=MessagePolicy)
+    keep: KeepPolicy = field(default_factory=KeepPolicy)
+    sync: SyncPolicy = field(default_factory=SyncPolicy)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from domain.alert import Alerts
 from domain.audit import AuditEntry
 from domain.books import Books
 from domain.chat import SentCard, SubjectRef
+from domain.digest import Digests
 from domain.exception import Exceptions
+from domain.housekeeping import Housekeeping
 from domain.job import JobRuns
 from domain.kept_file import KeptFiles
 from domain.money import Money
@@ -19,7 +21,6 @@ from domain.order import Order, OrderKey, ShopRefund
 from domain.outbox import Body, Priority
 from domain.refund import BuyerHistory, Refund
 from domain.room import Rooms
-from domain.subscription import Subscriptions
 from domain.sync import SyncStates
 from domain.usage import Usage
 from domain.watching import OrderChanges
@@ -69,6 +70,10 @@ class Orders(Protocol):
 class Refunds(Protocol):
     async def get(self, number: str) -> Refund | None: ...
     async def of_order(self, order_id: int) -> Sequence[Refund]: ...
+    async def applied(self, limit: int) -> Sequence[Refund]:
+        """Those that wait for somebody's decision, the oldest first."""
+        ...
+
     async def bound_ids(self, shop_code: str, platform_refund_ids: Sequence[str]) -> frozenset[str]:
         """Those of these shop refunds that already belong to a desk refund."""
         ...
@@ -130,11 +135,13 @@ class UnitOfWork(Protocol):
     @property
     def books(self) -> Books: ...
     @property
-    def subscriptions(self) -> Subscriptions: ...
+    def digests(self) -> Digests: ...
     @property
     def files(self) -> KeptFiles: ...
     @property
     def usage(self) -> Usage: ...
+    @property
+    def housekeeping(self) -> Housekeeping: ...
 
     def audit(self, entry: AuditEntry) -> None: ...
 
@@ -201,20 +208,65 @@ class Window:
 
 @dataclass(frozen=True)
 class ActionResult:
-    """`status` done | already_done | needs_code | rejected; `message` for people."""
+    """`status` done | already_done | needs_code | rejected; `message` for people; `reference` the shop's own id of
+    what was made (a refund's), when there is one."""
 
     status: Literal["done", "already_done", "needs_code", "rejected"]
     message: str = ""
+    reference: str = ""
 
 
 @dataclass(frozen=True)
 class ShopCapabilities:
-    """What a shop platform can do. `refund` "agree": only a buyer's application can be agreed to."""
+    """What a shop platform can do. `refund` "agree": only a buyer's application can be agreed to.
+
+    `push_kind`: hint (unsigned or ids only: read again) | signed_webhook. `overlap_seconds` is how far a window
+    reaches back into the last one, `lag_seconds` how long a change takes to show in the lists, `history_days`
+    how far back they go. `pulls` False: orders come by push and by file only, there is nothing to list.
+    """
 
     refund: Literal["none", "agree", "create"]
     page_order: Literal["any", "last_first", "ascending"]
     max_window_seconds: int
     page_size: int
+    push_kind: Literal["none", "hint", "signed_webhook"] = "none"
+    overlap_seconds: int = 120
+    lag_seconds: int = 30
+    history_days: int = 90
+    pulls: bool = True
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A row of a shop's list that is no order we understand: it goes to quarantine. `raw` as it came (it may
+    hold personal data), `reason` Chinese, for people."""
+
+    platform_order_id: str
+    raw: str
+    reason: str
+
+
+class BadSignature(Exception):
+    """A push whose signature, time or shop is wrong. Nothing of its body was believed."""
+
+
+@dataclass(frozen=True)
+class PushEvent:
+    """One thing a verified push tells of. `key` is the platform's id of the event, the same on every delivery.
+
+    `kind` is the platform's own word (topic). `order_id` "" tells of no order: kept and left alone. `raw_order`
+    only from a platform whose push is the whole order (Unreadable goes to quarantine); all others are hints to
+    read the order again.
+    """
+
+    key: str
+    order_id: str
+    kind: str
+    raw_order: Order | Unreadable | None = None
+
+
+PushAnswer = tuple[int, bytes, str]
+"""HTTP status, body, content type: what the platform wants to hear."""
 
 
 class ShopConnector(Protocol):
@@ -225,8 +277,22 @@ class ShopConnector(Protocol):
     name: str
     capabilities: ShopCapabilities
 
-    def iter_orders(self, window: Window) -> AsyncIterator[Order]:
-        """Orders modified in the window, each as full as the platform's list gives it."""
+    def iter_orders(self, window: Window) -> AsyncIterator[Order | Unreadable]:
+        """Orders modified in the window, each as full as the platform's list gives it; the walk that loses
+        nothing is the connector's. One may come twice. It ends normally only when every page was read."""
+        ...
+
+    async def count_orders(self, window: Window) -> int | None:
+        """How many orders the platform itself says were modified in the window; None when it cannot say."""
+        ...
+
+    def verify_push(self, headers: Mapping[str, str], body: bytes, url: str, /) -> Sequence[PushEvent]:
+        """What a push says, once its signature over the raw bytes is right. BadSignature when it is not;
+        ValueError when it is signed and still no push we understand."""
+        ...
+
+    def push_answer(self, ok: bool, /) -> PushAnswer:
+        """The acknowledgement the platform expects; not `ok`: try again later."""
         ...
 
     async def get_order(self, platform_order_id: str) -> Order:
@@ -245,3 +311,16 @@ class ShopConnector(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class StartsRefunds(Protocol):
+    """The further half of a shop whose capability `refund` is "create": the seller starts refunds there."""
+
+    async def create_refund(
+        self, platform_order_id: str, amount: Money, *, key: str, reason: str
+    ) -> ActionResult:
+        """Pay `amount` back, once for a `key` however often it is asked for: the shop is asked for a refund
+        under this key first. `done`, with the refund's id as `reference`, only when the money has gone back;
+        RemoteUnknown when the outcome is not known."""
+        ...

@@ -1,13 +1,14 @@
 """Carrying an approved refund out at the shop, exactly once, whatever breaks on the way.
 
-The desk refund is first bound to one application at the shop and that binding is committed. From then on
-every try begins by asking the shop about that application, so a lost answer or a killed process can never
-lead to a second payment.
+Where buyers apply, the desk refund is first bound to one application at the shop and that binding is committed.
+From then on every try begins by asking the shop about that application. Where sellers start refunds, the desk's
+number is the refund's key at the shop and every try begins by asking for a refund under that key. Either way a
+lost answer or a killed process can never lead to a second payment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,7 +16,7 @@ from typing import Protocol
 from domain.audit import AuditEntry
 from domain.order import MoneyState, Order, RefundProcess, ShopRefund, TimelineEntry
 from domain.outbox import Effect, Priority
-from domain.ports import ActionResult, RemoteUnknown, ShopConnector, UnitOfWork
+from domain.ports import ActionResult, RemoteUnknown, ShopConnector, StartsRefunds, UnitOfWork
 from domain.refund import Refund
 from domain.refund_request import order_subject, refund_subject
 
@@ -68,12 +69,24 @@ async def execute_refund(job: Execution) -> TryAgain | None:
         job.finish(uow, {"outcome": "nothing to do"})
         await uow.commit()
         return None
+    if job.shop.capabilities.refund == "create" and isinstance(job.shop, StartsRefunds):
+        return await _settle(job, refund, _starting(job.shop, refund, order))
     if not refund.platform_refund_id:
         bound = await _bind(job, refund, order)
         if isinstance(bound, TryAgain):
             return bound
         refund = bound
-    return await _settle(job, refund)
+    return await _settle(job, refund, _agreeing(job.shop, refund))
+
+
+def _starting(shop: StartsRefunds, refund: Refund, order: Order) -> Awaitable[ActionResult]:
+    return shop.create_refund(
+        order.key.platform_order_id, refund.amount, key=refund.number, reason=refund.reason
+    )
+
+
+def _agreeing(shop: ShopConnector, refund: Refund) -> Awaitable[ActionResult]:
+    return shop.agree_refund(refund.platform_refund_id, refund.amount, key=refund.number)
 
 
 async def _bind(job: Execution, refund: Refund, order: Order) -> Refund | TryAgain:
@@ -102,10 +115,10 @@ async def _application(job: Execution, refund: Refund, order: Order) -> ShopRefu
     return exact[0] if exact else None
 
 
-async def _settle(job: Execution, refund: Refund) -> TryAgain | None:
-    """Agree (which asks first); book what the shop says."""
+async def _settle(job: Execution, refund: Refund, paying: Awaitable[ActionResult]) -> TryAgain | None:
+    """Pay (which asks first); book what the shop says."""
     try:
-        result = await job.shop.agree_refund(refund.platform_refund_id, refund.amount, key=refund.number)
+        result = await paying
     except RemoteUnknown:
         await _note(job, replace(refund, money=MoneyState.UNKNOWN), "退款结果未知，正在向店铺核实")
         seconds = ASK_AGAIN_SECONDS[min(job.attempt, len(ASK_AGAIN_SECONDS)) - 1]
@@ -114,6 +127,7 @@ async def _settle(job: Execution, refund: Refund) -> TryAgain | None:
 
 
 async def _result(job: Execution, refund: Refund, result: ActionResult) -> TryAgain | None:
+    refund = replace(refund, platform_refund_id=refund.platform_refund_id or result.reference)
     if result.status in ("done", "already_done"):
         return await _book(job, refund, paid=True, message="店铺已退款")
     if result.status == "needs_code":

@@ -40,7 +40,7 @@ async def handle(ctx: Context) -> None:
             await _event(ctx, "entered")
         case Unhandled(kind=kind) if kind in NOT_TEXT:
             ctx.handled_by = "not_text"
-            ctx.say("这里只认文字和卡片按钮，请把订单号或要办的事打成文字；发“帮助”看用法")
+            ctx.say("这里只认文字、文件和卡片按钮，请把订单号或要办的事打成文字；发“帮助”看用法")
 
 
 def _file(ctx: Context, file: Attachment) -> None:
@@ -53,7 +53,7 @@ def _file(ctx: Context, file: Attachment) -> None:
 
 async def handle_stranger(inbound: Inbound, here: Recipient, uow: UnitOfWork) -> None:
     """Somebody who is not in `staff:`: polite, and nothing revealed."""
-    if isinstance(inbound, Message | Tap | MenuClick):
+    if isinstance(inbound, Message | Tap | MenuClick | Attachment):
         account = inbound.account.user_id or "（组织外账号）"
         uow.send(
             SendText(here, f"你好，前哨只为已登记的同事服务。请把你的账号“{account}”发给管理员登记后再试。")

@@ -8,6 +8,7 @@ from cards.scene import day_time
 from cards.words import words
 from domain.chat import Tap
 from domain.refund import Refund
+from handlers.alert import explain as explain_alert
 from handlers.refund import visible_refund
 from handlers.router import Context, Router
 
@@ -15,9 +16,15 @@ router = Router()
 
 
 @router.command(
-    "为什么", usage="为什么 RF编号", help="看这笔退款按什么规则走的", aliases=("原因", "weishenme", "why")
+    "为什么",
+    usage="为什么 RF编号/AL编号",
+    help="看这笔退款或预警按什么规则来的",
+    aliases=("原因", "weishenme", "why"),
 )
 async def why(ctx: Context, text: str) -> None:
+    if text.strip().upper().startswith("AL"):
+        await explain_alert(ctx, text)
+        return
     if refund := await visible_refund(ctx, text):
         ctx.say(explain(ctx, refund))
 

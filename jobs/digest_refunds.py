@@ -1,4 +1,4 @@
-"""The digest's refunds: how many, how fast, how many by rule and how many by people."""
+"""The digest's refunds: how many, how fast, by rule or by people; and the share of orders that needed people."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ async def collect(_ctx: JobContext, uow: UnitOfWork, scope: Scope, day: date) ->
     before = await uow.digests.refunds(scope, *day_span(day - timedelta(days=7)))
     share = now.by_rule / now.asked if now.asked else 0.0
     by_hand = now.asked - now.by_rule
+    orders = (await uow.digests.inflow(scope, (day,)))[day][0]
+    touched = await uow.exceptions.orders_concerned(*day_span(day)) + by_hand
+    people = min(1.0, touched / orders) if orders else 0.0
     return [
         Figure("refunds", "退款申请", now.asked, f"{now.asked} 笔", before.asked, Bad.UP, 1.2),
         Figure("refunds", "已退金额", now.paid_minor, str(Money(now.paid_minor)), before.paid_minor, Bad.UP),
         Figure("refunds", "退款用时", now.seconds, _minutes(now.seconds), before.seconds, Bad.UP, 0.8),
+        Figure("people", "人工占比", people, f"{people:.1%} 的订单要人处理", None, Bad.UP, 1.0, "异常"),
         Figure("refunds", "自动审批", share, f"{share:.0%}，{by_hand} 笔由人处理", None, Bad.NEITHER, 0.3),
     ]
 

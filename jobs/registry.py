@@ -13,9 +13,12 @@ from domain.chat import Recipient
 from domain.clock import Clock
 from domain.intake import OrderIntake
 from domain.order import Order
+from domain.order_file import SheetReader, no_sheets
 from domain.payment import PaymentConnector
 from domain.ports import ShopConnector, UnitOfWork
+from domain.reconcile_engine import ReconcileEngine
 from domain.staff import Role, Staff
+from domain.watched_folder import WatchedFolder
 
 
 class Late(StrEnum):
@@ -53,6 +56,9 @@ class JobContext:
     args: Mapping[str, str] = field(default_factory=dict)
     asked_by: Staff | None = None
     progress: Progress = no_progress
+    ledger: ReconcileEngine | None = None
+    folders: Sequence[WatchedFolder] = ()
+    read_sheet: SheetReader = no_sheets
 
     @property
     def clock(self) -> Clock:

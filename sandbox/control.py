@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
+from sandbox import attachments as attached
 from sandbox import knobs, wishes
 from sandbox.wishes import guarded
 from sandbox.world import ChatPlatform, Person, Refusal, World
@@ -24,15 +25,31 @@ class Shops(Protocol):
     def new_app(self, options: dict[str, Any]) -> dict[str, Any]: ...
     def create_orders(self, payload: dict[str, Any]) -> dict[str, Any]: ...
     def listing(self) -> list[dict[str, Any]]: ...
+    async def configure(self, platform: str, shop: str, wish: dict[str, Any]) -> dict[str, Any]: ...
+    async def close(self) -> None: ...
+
+
+class Payments(Protocol):
+    """The simulated payment providers."""
+
+    def routes(self) -> list[web.RouteDef]: ...
+    def credentials(self) -> dict[str, list[dict[str, Any]]]: ...
 
 
 class Control:
     """One handler a route; every wrong input is answered 400/404/409 with `{"error": …}`."""
 
-    def __init__(self, world: World, platforms: dict[str, ChatPlatform], shops: Shops | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        platforms: dict[str, ChatPlatform],
+        shops: Shops | None = None,
+        payments: Payments | None = None,
+    ) -> None:
         self._world = world
         self._platforms = platforms
         self._shops = shops
+        self._payments = payments
 
     def routes(self) -> list[web.RouteDef]:
         """Routes relative to `/sandbox`, loopback only."""
@@ -44,6 +61,7 @@ class Control:
             ("POST", "/tap", self.tap),
             ("GET", "/messages", self.messages),
             ("GET", "/chats", self.chats),
+            ("POST", "/chats", self.change_chat),
             ("GET", "/effects", self.effects),
             ("POST", "/orders", self.orders),
             ("GET", "/shops", self.shop_panel),
@@ -70,7 +88,8 @@ class Control:
     async def credentials(self, _request: web.Request) -> web.Response:
         shops = self._shops.credentials() if self._shops else {}
         platforms = {name: platform.credentials() for name, platform in self._platforms.items()}
-        return wishes.reply({**platforms, "shops": shops, "people": self._people()})
+        payments = self._payments.credentials() if self._payments else {}
+        return wishes.reply({**platforms, "shops": shops, "payments": payments, "people": self._people()})
 
     def _people(self) -> list[dict[str, str]]:
         return [vars(person) for person in self._world.people]
@@ -101,11 +120,14 @@ class Control:
     async def configure(self, request: web.Request) -> web.Response:
         """Change an app's form in the platform's console, such as its callback URL."""
         body = await wishes.wish(request)
-        platform = self._platform(request.match_info["platform"])
+        name, of = request.match_info["platform"], request.match_info["app"]
+        if self._shops is not None and name in self._shops.credentials():
+            return wishes.reply(await self._shops.configure(name, of, body))
+        platform = self._platform(name)
         change = getattr(platform, "configure", None)
         if change is None:
             raise Refusal(f"platform: {platform.name!r} has no app settings to change", 409)
-        return wishes.reply(await change(request.match_info["app"], body))
+        return wishes.reply(await change(of, body))
 
     async def say(self, request: web.Request) -> web.Response:
         """Text and attachments, or `event` (enter_agent, click with `key`)."""
@@ -118,7 +140,7 @@ class Control:
                 raise Refusal(f"event: {platform.name!r} has no such events")
             key = wishes.text(body, "key", default="")
             return wishes.reply(await happen(user, wishes.text(body, "event"), key, app))
-        attachments = wishes.rows(body, "attachments")
+        attachments = attached.read(wishes.rows(body, "attachments"))
         said = wishes.text(body, "text", default="" if attachments else None)
         chat = wishes.text(body, "chat", default="")
         return wishes.reply(await platform.say(user, said, chat=chat, app=app, attachments=attachments))
@@ -154,6 +176,16 @@ class Control:
         platform = self._platform(request.query.get("platform", ""))
         listing = getattr(platform, "groups", None)
         return wishes.reply({"chats": listing(request.query.get("user", "")) if listing else []})
+
+    async def change_chat(self, request: web.Request) -> web.Response:
+        """What people do to a group by hand: `{platform, chat, leave: user}`, and on a platform whose groups have
+        robots `robot: add | remove` with `app`."""
+        body = await wishes.wish(request)
+        platform = self._platform(wishes.text(body, "platform"))
+        change = getattr(platform, "change_group", None)
+        if change is None:
+            raise Refusal(f"platform: {platform.name!r} has no groups to change", 409)
+        return wishes.reply(change(wishes.text(body, "chat"), body))
 
     async def effects(self, _request: web.Request) -> web.Response:
         """Irreversible effects, and how many messages each chat platform accepted."""

@@ -17,6 +17,7 @@ from sandbox.world import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Wish = dict[str, Any]
+MOST_BYTES = 32 * 1024 * 1024  # of a body; a file of 20 MB in Base64 fits
 
 
 def reply(document: Any, status: int = 200) -> web.Response:
@@ -67,7 +68,8 @@ def _is_local(request: web.Request) -> bool:
 async def wish(request: web.Request) -> Wish:
     """The request's JSON object."""
     try:
-        body = json.loads(await request.read() or b"{}")
+        # Files come inside: the limit is the sandbox's own, whatever application it hangs in.
+        body = json.loads(await request.clone(client_max_size=MOST_BYTES).read() or b"{}")
     except ValueError as error:
         raise Refusal(f"body: expected a JSON object, got something else ({error})") from error
     try:

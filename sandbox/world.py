@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,6 +79,23 @@ class Effect:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Movement:
+    """Money of a buyer as a simulated shop tells it: paid, or with `refund_no` paid back. `amount` in minor units,
+    `at_ms` since 1970. `undone`: the order has been taken out of the shop again as if it had never been."""
+
+    platform: str
+    shop: str
+    order_no: str
+    amount: int
+    at_ms: int
+    refund_no: str = ""
+    subject: str = ""
+    buyer: str = ""
+    currency: str = "CNY"
+    undone: bool = False
+
+
 class ChatPlatform(Protocol):
     """A simulated chat platform, as the control API and the console drive it."""
 
@@ -129,6 +146,7 @@ class World:
         self.known_faults: dict[str, dict[str, str]] = {}  # system -> kind -> meaning
         self.exchanges: deque[Exchange] = deque(maxlen=MAX_EXCHANGES)
         self.effects: list[Effect] = [Effect(**doc) for _, doc in self.store.all("effect")]
+        self.on_money: list[Callable[[Movement], None]] = []  # the simulated payment providers listen here
         self._seq = max((int(doc["n"]) for _, doc in self.store.all("seq")), default=0)
         self._exchange_id = 0
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
@@ -168,6 +186,11 @@ class World:
         self.store.put("effect", str(len(self.effects)), vars(effect))
         self.publish({"event": "effect", "system": system, "kind": kind})
         return effect
+
+    def money_moved(self, movement: Movement) -> None:
+        """A shop tells of a payment or refund, as often as it likes: providers book each of them once."""
+        for booked in self.on_money:
+            booked(movement)
 
     def publish(self, event: dict[str, Any]) -> None:
         """Tell every open console that something changed: `{"event": "message", "platform": …}`."""

@@ -76,6 +76,11 @@ class SqlExceptions:
         count = sa.select(sa.func.count()).select_from(table).where(*wanted)
         return int(await self._engines.read(lambda c: c.execute(count).scalar_one()))
 
+    async def orders_concerned(self, start: datetime, end: datetime) -> int:
+        wanted = (_t.subject_type == "order", _t.raised_at >= to_micros(start), _t.raised_at < to_micros(end))
+        count = sa.select(sa.func.count(sa.distinct(_t.subject_id))).where(*wanted)
+        return int(await self._engines.scan(lambda c: c.execute(count).scalar_one()))
+
     async def counts(self) -> Mapping[str, int]:
         statement = sa.select(_t.kind, sa.func.count()).where(_t.state == OPEN).group_by(_t.kind)
         rows = await self._engines.read(lambda c: c.execute(statement).all())

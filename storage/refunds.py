@@ -23,6 +23,12 @@ from storage.texts import storable
 
 _BY_NUMBER = select_by(table, "number")
 _OF_ORDER = select_by(table, "order_id").order_by(table.c.requested_at, table.c.number)
+_APPLIED = (
+    sa.select(table)
+    .where(table.c.process == sa.literal_column("'applied'"))  # spelt out, so that the partial index is used
+    .order_by(table.c.requested_at)
+    .limit(sa.bindparam("some"))
+)
 _INSERT = sa.insert(table)
 
 
@@ -40,6 +46,9 @@ class SqlRefunds:
     async def of_order(self, order_id: int) -> Sequence[Refund]:
         """Oldest first."""
         return await self._select(_OF_ORDER, {"order_id": order_id})
+
+    async def applied(self, limit: int) -> Sequence[Refund]:
+        return await self._select(_APPLIED, {"some": limit})
 
     async def bound_ids(self, shop_code: str, platform_refund_ids: Sequence[str]) -> frozenset[str]:
         wanted = [refund_id for refund_id in platform_refund_ids if refund_id]

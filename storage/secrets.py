@@ -59,6 +59,10 @@ class DataKeys:
         plain = "".join(unicodedata.normalize("NFKC", name).casefold().split())
         return self._digest(f"name:{plain}") if plain else None
 
+    def mark(self, text: str) -> str:
+        """A short sign that tells one text from another without giving anything of it away."""
+        return self._digest(f"mark:{text}")[:6].hex()
+
     def fingerprint(self) -> bytes:
         """Tells one data key from another without giving anything of it away."""
         return self._digest("fingerprint")

@@ -15,6 +15,9 @@ _Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _Plain = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
+OPEN = "state NOT IN ('completed', 'closed', 'cancelled')"  # of an order; spelt the same wherever it is asked
+
+
 def _text(name: str) -> sa.Column[str]:
     return sa.Column(name, sa.Text, nullable=False, server_default="")
 
@@ -79,6 +82,14 @@ orders = sa.Table(
     sa.Index("ix_orders_buyer", "shop_code", "buyer_id", "created_at"),
     sa.Index("ix_orders_phone", "phone_tail", "phone_digest", "created_at"),
     sa.Index("ix_orders_name", "name_digest", "created_at"),
+    # The digest counts a day's orders, and the open ones by state, without touching the rows.
+    sa.Index("ix_orders_day", "created_at", "currency", "paid", "shop_code", "region", "warehouse"),
+    sa.Index(
+        "ix_orders_open",
+        *("state", "shop_code", "region", "warehouse", "created_at", "paid_at", "shipped_at", "delivered_at"),
+        sqlite_where=sa.text(OPEN),
+        postgresql_where=sa.text(OPEN),
+    ),
 )
 
 # Further numbers an order is found by: `kind` sub (sub-order id) | waybill. Without a foreign key: orders are
@@ -117,6 +128,7 @@ refunds = sa.Table(
     sa.Column("trace_id", _Plain, nullable=False),
     _number("revision"),
     sa.Index("ix_refunds_order", "order_id"),
+    sa.Index("ix_refunds_requested", "requested_at"),
     # Two desk refunds never claim the same refund of a shop.
     sa.Index(
         "uq_refunds_shop_refund",

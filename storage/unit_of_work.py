@@ -19,6 +19,7 @@ from storage.alerts import SqlAlerts
 from storage.books import SqlBooks
 from storage.engines import Engines
 from storage.exceptions import SqlExceptions
+from storage.housekeeping import SqlHousekeeping
 from storage.inbox import done_values
 from storage.instants import to_micros
 from storage.items import RUNNING
@@ -32,7 +33,7 @@ from storage.refunds import SqlRefunds, write_refund
 from storage.rooms import SqlRooms
 from storage.secrets import DataKeys
 from storage.sent_cards import SqlSentCards, write_card
-from storage.subscriptions import SqlSubscriptions
+from storage.digests import SqlDigests
 from storage.sync_states import SqlSyncStates
 from storage.tables import inbox as inbox_table
 from storage.traces import SqlTraces
@@ -68,14 +69,15 @@ class SqlUnitOfWork:
         self.traces = SqlTraces(engines)
         self.changes = SqlOrderChanges(engines, self._pending)
         self.jobs = SqlJobRuns(engines, self._pending)
-        self.sync = SqlSyncStates(engines, self._pending)
+        self.sync = SqlSyncStates(engines, keys, self._pending)
         self.alerts = SqlAlerts(engines, self._pending)
         self.exceptions = SqlExceptions(engines, self._pending)
         self.rooms = SqlRooms(engines, self._pending)
-        self.books = SqlBooks(engines, self._pending)
-        self.subscriptions = SqlSubscriptions(engines, self._pending)
+        self.books = SqlBooks(engines, self._pending, self.orders)
+        self.digests = SqlDigests(engines, self._pending)
         self.files = SqlKeptFiles(engines, self._pending)
         self.usage = SqlUsage(engines, self._pending)
+        self.housekeeping = SqlHousekeeping(engines)
 
     def audit(self, entry: AuditEntry) -> None:
         self._pending.audits.append(entry)

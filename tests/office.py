@@ -15,6 +15,7 @@ from aiohttp import web
 from bot.commands.sandbox import HOST, MARK, credentials
 from bot.compose import Desk, build_desk
 from bot.listen import open_socket, port_of, stand
+from bot.sandbox_connect import connect
 from bot.sandbox_settings import sandbox_settings
 from bot.server import build_app
 from domain.policy import Policies
@@ -183,8 +184,7 @@ async def open_office(folder: Path, policies: Policies | None = None) -> AsyncIt
             await desk.start()
             async with aiohttp.ClientSession() as http:
                 office = Office(sandbox.world.base, http, sandbox, desk)
-                callback = f"http://{HOST}:{port}/callback/wecom/main"
-                await office.post("/apps/wecom/main", {"callback_url": callback})
+                await connect(desk, sandbox.world.base)
                 await _connected(desk)
                 yield office
         finally:

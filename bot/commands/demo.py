@@ -13,8 +13,10 @@ from bot.commands.sandbox import HOST, build, credentials, prepare
 from bot.compose import Desk, build_desk
 from bot.gallery import gallery_routes
 from bot.listen import open_socket, port_of, stand, until_stopped
+from bot.sandbox_connect import connect
 from bot.sandbox_settings import sandbox_settings
 from bot.server import build_app
+from domain.order import Order
 from domain.ports import Window
 
 NAME = "demo"
@@ -51,7 +53,7 @@ async def _demo(folder: Path, sock: socket.socket) -> None:
         runner = await stand(app, sock)
         try:
             await desk.start()
-            await _connect(desk, sandbox.world.base)
+            await connect(desk, sandbox.world.base)
             await pull_orders(desk)
             await until_stopped(lambda: _announce(port))
             await desk.quiesce()  # while the sandbox still answers
@@ -61,18 +63,6 @@ async def _demo(folder: Path, sock: socket.socket) -> None:
         await desk.stop()
 
 
-async def _connect(desk: Desk, base: str) -> None:
-    """What an installer does in the platform's console: enter the callback address, which is verified."""
-    for platform, app in desk.doors:
-        if desk.doors[platform, app].capabilities.needs_public_url:
-            url = f"{desk.settings.server.public_url}/callback/{platform}/{app}"
-            async with desk.session.post(
-                f"{base}/apps/{platform}/{app}", json={"callback_url": url}
-            ) as answer:
-                if answer.status != 200:
-                    logs.log.error("the sandbox refused the callback address", answer=await answer.text())
-
-
 async def pull_orders(desk: Desk) -> None:
     """Every order of the last days, as far as it changed; safe to repeat."""
     from storage.bulk import upsert_orders
@@ -80,7 +70,7 @@ async def pull_orders(desk: Desk) -> None:
     now = desk.clock.now()
     window = Window(now - timedelta(days=SEEDED_DAYS), now + timedelta(minutes=1))
     for code, shop in desk.shops.items():
-        orders = [order async for order in shop.iter_orders(window)]
+        orders = [order async for order in shop.iter_orders(window) if isinstance(order, Order)]
         count = await upsert_orders(desk.db, orders, source=f"shop:{code}")
         logs.log.info("orders pulled", shop=code, inserted=count.inserted, updated=count.updated)
 

@@ -15,11 +15,12 @@ from typing import TextIO
 from tqdm import tqdm
 
 from bot.database import open_from
-from bot.order_files import FileRefused, Row, read_map, rows_of, size_of
+from bot.order_files import FileRefused, layout_in, open_orders, read_map, size_of
 from bot.settings import Settings, load
 from domain.intake import IntakeCount
 from domain.order import Order
-from domain.order_import import ColumnMap, ImportShop, RowRefused, read_row
+from domain.order_file import Problem, read_each
+from domain.order_import import ColumnMap, ImportShop
 from storage.bulk import upsert_orders
 from storage.database import Database
 
@@ -100,9 +101,10 @@ async def _import(settings: Settings, args: argparse.Namespace, mapping: ColumnM
         with ExitStack() as stack:
             bar = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, desc=args.file.name))
             refusals = Refusals(refusals_of(args.file), stack)
-            rows = rows_of(args.file, mapping, bar.update)
-            while batch := list(islice(rows, BATCH)):
-                orders = list(_orders(batch, mapping, shop, tally, refusals))
+            sheet = stack.enter_context(open_orders(args.file, mapping, bar.update))
+            found = read_each(sheet, layout_in(sheet, mapping), shop)
+            while batch := list(islice(found, BATCH)):
+                orders = list(_orders(batch, tally, refusals))
                 tally.add(await _store(database, orders, args.file))
     finally:
         await database.close()
@@ -113,17 +115,15 @@ async def _store(database: Database, orders: list[Order], file: Path) -> IntakeC
     return await upsert_orders(database, orders, source=f"import:{file.name}")
 
 
-def _orders(
-    batch: list[Row], mapping: ColumnMap, shop: ImportShop, tally: Tally, refusals: Refusals
-) -> Iterator[Order]:
-    for line, row in batch:
-        try:
-            yield read_row(row, mapping, shop)
-        except RowRefused as error:
-            tally.refused += 1
-            refusals.add(line, str(error), str(row.get(mapping.heading("platform_order_id"), "")))
-            if len(tally.examples) < SHOWN:
-                tally.examples.append(f"第 {line} 行：{error}")
+def _orders(batch: list[tuple[int, Order] | Problem], tally: Tally, refusals: Refusals) -> Iterator[Order]:
+    for one in batch:
+        if not isinstance(one, Problem):
+            yield one[1]
+            continue
+        tally.refused += 1
+        refusals.add(one.line, one.reason, one.number)
+        if len(tally.examples) < SHOWN:
+            tally.examples.append(f"第 {one.line} 行：{one.reason}")
 
 
 def _shop(settings: Settings, code: str) -> ImportShop:

@@ -58,13 +58,15 @@ def credentials(sandbox: Sandbox) -> dict[str, Any]:
     """The same as GET /sandbox/credentials, within one process."""
     chats = {name: platform.credentials() for name, platform in sandbox.platforms.items()}
     shops = sandbox.shops.credentials() if sandbox.shops else {}
-    return {**chats, "shops": shops, "people": [vars(person) for person in sandbox.world.people]}
+    payments = sandbox.payments.credentials() if sandbox.payments else {}
+    people = [vars(person) for person in sandbox.world.people]
+    return {**chats, "shops": shops, "payments": payments, "people": people}
 
 
 def build(folder: Path, port: int) -> Sandbox:
     """The world kept in `folder`, with a week of orders the first time."""
     from sandbox.app import build_sandbox
-    from sandbox.shops import ShopWorld
+    from sandbox.shops.shop_world import ShopWorld
 
     sandbox = build_sandbox(path=folder / MARK)
     sandbox.world.base = f"http://{HOST}:{port}/sandbox"

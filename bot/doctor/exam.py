@@ -61,6 +61,7 @@ def secrets_of(settings: Settings) -> list[str]:
     """Every value that must not be shown: fields that hide from repr, the data key, a database password."""
     found = [settings.security.data_key, make_url(settings.database.url).password or ""]
     values: list[Any] = [door.values for door in settings.doors] + [shop.values for shop in settings.shops]
+    values += [account.values for account in settings.payments]
     for far in values:
         if far is not None:
             found.extend(str(getattr(far, f.name)) for f in dataclasses.fields(far) if not f.repr)

@@ -24,13 +24,15 @@ async def order_fetch(context: EffectContext, effect: Effect, attempt: int) -> N
     order = await uow.orders.get(int(effect.subject.id))
     if order is None:
         raise EffectRefused(f"no order {effect.subject.id}")
-    note = ""
+    note, shop = "", context.shop(order.key.shop_code)
     try:
-        fresh = await context.shop(order.key.shop_code).get_order(order.key.platform_order_id)
+        if not shop.capabilities.pulls:
+            raise NotFound(f"shop {shop.shop_code} has no orders to ask for")
+        fresh = await shop.get_order(order.key.platform_order_id)
     except ShopError as error:
-        if attempt < PATIENCE:
+        if attempt < PATIENCE and shop.capabilities.pulls:
             raise EffectRetry(str(error), 0.5) from error
-        note = _stale_words(context, order)
+        note = _stale_words(context, order, pulls=shop.capabilities.pulls)
         log.warning("an order could not be read again", order=str(order.key), error=str(error))
     else:
         await store_copy(uow, fresh, context.clock.now())
@@ -82,8 +84,12 @@ async def _show_found(context: EffectContext, found: Order, to: Recipient) -> No
     await uow.commit()
 
 
-def _stale_words(context: EffectContext, order: Order) -> str:
+def _stale_words(context: EffectContext, order: Order, *, pulls: bool) -> str:
     known = day_time(order.seen_at or order.modified_at or order.created_at, context.clock.now())
+    if not pulls:
+        return (
+            f"{context.scene.shop_name(order.key.shop_code)}只推送订单，不能去问；卡片是 {known} 收到的状态"
+        )
     return f"{context.scene.shop_name(order.key.shop_code)}暂时连不上，卡片是 {known} 的状态，请稍后再刷新"
 
 

@@ -39,13 +39,17 @@ class Chat:
         group = self._group(chat, user) if chat else None
         app = self._addressee(group, app_name, text)
         files = [self._attach(entry) for entry in attachments]
-        message = self._post(app, person, group, text, files)
-        spoken = text if mention or group is None else _without_mention(text, app.robot_name)
-        if spoken is None or (group and app.name not in group.robots):
-            self._tenant.mark(message.id, "unaddressed")
-        else:
-            await self._bring(app, person, message, group, spoken, files)
-        return {"message_id": message.id, "delivery": message.delivery, "app": app.name, "chat": chat}
+        sent: list[Message] = []
+        for words, carried in _bubbles(text, files):
+            message = self._post(app, person, group, words, carried)
+            sent.append(message)
+            spoken = words if mention or group is None else _without_mention(words, app.robot_name)
+            if spoken is None or (group and app.name not in group.robots):
+                self._tenant.mark(message.id, "unaddressed")
+            else:
+                await self._bring(app, person, message, group, spoken, carried)
+        result = {"message_id": sent[0].id, "delivery": sent[0].delivery, "app": app.name, "chat": chat}
+        return result if len(sent) == 1 else {**result, "message_ids": [message.id for message in sent]}
 
     def _group(self, chat: str, user: str) -> Group:
         group = self._tenant.groups.get(chat)
@@ -96,6 +100,15 @@ class Chat:
         body = frames.robot_body(text, files) if paid else frames.quota_body()
         data = frames.robot_message(self._tenant, app, person, message, group, body)
         await self._outbound.robot(app, message, data)
+
+
+def _bubbles(text: str, files: list[Media]) -> list[tuple[str, list[Media]]]:
+    """What leaves together: words with their pictures as one rich text, every other file by itself."""
+    pictures = [found for found in files if found.kind == "image"]
+    together = pictures if text.strip() else []
+    alone = [found for found in files if found not in together]
+    first = [(text, together)] if text.strip() or not alone else []
+    return [*first, *(("", [found]) for found in alone)]
 
 
 def _without_mention(text: str, robot: str) -> str | None:

@@ -45,6 +45,8 @@ SWITCHES: dict[str, tuple[str, str]] = {
     "robot_absent_code": ("resource.not.found", "code of a send to a group without the robot (§14 row 4)"),
     "dtmd_group_mention": ("off", "a dtmd link tapped in a group reaches the robot (§14 row 11)"),
     "group_ceiling": ("1000", "groups of the organisation"),
+    "group_templates": ("", "ids of published scene-group templates every app may use, comma separated"),
+    "group_robot_seconds": ("2", "until the template's own robot is in a new scene group"),
     "late_seconds": ("5", "how late the fault `late` delivers without args.seconds"),
     "reorder_seconds": ("2", "how long the fault `reorder` holds a delivery when none overtakes it"),
 }

@@ -13,6 +13,7 @@ from sandbox.dingtalk.tenant import NAME
 
 SCOPE = "qyapi_chat_manage"
 NAME_CHARACTERS = 20
+MEMBERS_MOST = 1000
 
 
 def endpoints() -> list[Endpoint]:
@@ -27,9 +28,11 @@ def endpoints() -> list[Endpoint]:
     ]
 
 
-def _people(call: Call, given: Any) -> list[str]:
+def people(call: Call, given: Any) -> list[str]:
     if not isinstance(given, list):
         raise answers.api("parameter.invalid", "成员列表无效")
+    if len(given) > MEMBERS_MOST:
+        raise answers.api("member.exceed", "群成员超过上限")
     for userid in given:
         if call.tenant.person(str(userid)) is None:
             raise answers.api("member.notFound", f"成员不存在 {userid}")
@@ -42,7 +45,7 @@ def _check_name(name: Any) -> str:
     return name
 
 
-def _check_owner(call: Call, owner: str) -> str:
+def check_owner(call: Call, owner: str) -> str:
     """The owner must be inside the app's visible range; the code's spelling is the platform's."""
     if call.tenant.person(owner) is None or not call.app.sees(owner):
         raise answers.api("permession.checkFailed", "群主不在应用可见范围内")
@@ -53,26 +56,36 @@ async def _create(call: Call) -> Reply:
     """A new group holds no robot."""
     body, tenant = call.body, call.tenant
     name = _check_name(body.get("name"))
-    owner = _check_owner(call, str(body.get("owner") or ""))
-    members = _people(call, body.get("useridlist"))
-    if len(tenant.groups) >= figures.whole(tenant.world, "group_ceiling"):
-        raise answers.api("system.error", "系统错误", 500)
+    owner = check_owner(call, str(body.get("owner") or ""))
+    members = people(call, body.get("useridlist"))
+    check_ceiling(call)
     group = tenant.add_group(call.app, name, owner, [owner, *members])
     tenant.world.record_effect(NAME, "group", group.cid, name=name, owner=owner, members=group.members)
     return Reply({"conversationTag": 2, "openConversationId": group.cid, "chatid": group.chatid})
 
 
+def check_ceiling(call: Call) -> None:
+    if len(call.tenant.groups) >= figures.whole(call.tenant.world, "group_ceiling"):
+        raise answers.api("system.error", "系统错误", 500)
+
+
 async def _update(call: Call) -> Reply:
+    """Everything is checked before anything changes."""
     body = call.body
     group = _by_chatid(call, str(body.get("chatid") or ""))
-    if "name" in body:
-        group.name = _check_name(body["name"])
-    if body.get("owner"):
-        group.owner = _check_owner(call, str(body["owner"]))
-    gone = set(_people(call, body.get("del_useridlist") or []))
-    added = _people(call, body.get("add_useridlist") or [])
+    if group.app != call.app.name:
+        raise answers.api("groupPermissionDenied", "应用没有这个群的权限")
+    name = _check_name(body["name"]) if "name" in body else group.name
+    owner = check_owner(call, str(body["owner"])) if body.get("owner") else group.owner
+    gone = set(people(call, body.get("del_useridlist") or []))
+    added = people(call, body.get("add_useridlist") or [])
     kept = [userid for userid in group.members if userid not in gone]
-    group.members = list(dict.fromkeys([*kept, *added]))
+    members = list(dict.fromkeys([*kept, *added]))
+    if owner not in members:
+        raise answers.api("parameter.invalid", "群主必须是群成员")
+    if len(members) > MEMBERS_MOST:
+        raise answers.api("member.exceed", "群成员超过上限")
+    group.name, group.owner, group.members = name, owner, members
     call.tenant.save_group(group)
     return Reply({"success": True})
 
@@ -84,8 +97,8 @@ def _by_chatid(call: Call, chatid: str) -> Group:
     return group
 
 
-def _by_cid(call: Call) -> Group:
-    group = call.tenant.groups.get(str(call.body.get("openConversationId") or ""))
+def by_cid(call: Call, name: str = "openConversationId") -> Group:
+    group = call.tenant.groups.get(str(call.body.get(name) or ""))
     if group is None or group.disbanded:
         raise answers.api("parameter.invalid", "openConversationId无效")
     return group
@@ -96,17 +109,26 @@ async def _convert(call: Call) -> Reply:
 
 
 async def _members(call: Call) -> Reply:
-    return Reply({"userIds": _by_cid(call).members, "hasMore": False, "nextToken": ""})
+    return Reply({"userIds": by_cid(call).members, "hasMore": False, "nextToken": ""})
 
 
 async def _robots(call: Call) -> Reply:
     listed = []
-    for name in _by_cid(call).robots:
+    group = by_cid(call)
+    if group.group_robot and call.tenant.world.clock.epoch_ms() >= _installed_ms(call, group):
+        listed.append(
+            {"robotCode": group.group_robot, "name": "群机器人", "downloadIconURL": "", "openRobotType": 2}
+        )
+    for name in group.robots:
         app = call.tenant.app(name)
         listed.append(
             {"robotCode": app.robot_code, "name": app.robot_name, "downloadIconURL": "", "openRobotType": 1}
         )
     return Reply({"chatbotInstanceVOList": listed})
+
+
+def _installed_ms(call: Call, group: Group) -> float:
+    return group.born_ms + figures.number(call.tenant.world, "group_robot_seconds") * 1000
 
 
 async def _add_robot(call: Call) -> Reply:
@@ -117,7 +139,7 @@ async def _add_robot(call: Call) -> Reply:
     if answer == "403":
         raise answers.api("Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有调用该接口的权限", 403)
     check_robot_code(call, call.body.get("robotCode"))
-    group = _by_cid(call)
+    group = by_cid(call)
     if call.app.name not in group.robots:
         group.robots.append(call.app.name)
         call.tenant.save_group(group)
@@ -128,6 +150,8 @@ async def _get(call: Call) -> Reply:
     group = call.tenant.group_by_chatid(call.query.get("chatid", ""))
     if group is None:
         raise answers.old(34001, "无效的会话id")
+    if group.app != call.app.name:
+        raise answers.old(60011, "应用没有这个群的权限")
     info = {
         "name": group.name,
         "owner": group.owner,

@@ -7,7 +7,19 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.dingtalk import answers, cards, contacts, events, figures, groups, media, robot, tokens, views
+from sandbox.dingtalk import (
+    answers,
+    cards,
+    contacts,
+    events,
+    figures,
+    groups,
+    media,
+    robot,
+    scene_groups,
+    tokens,
+    views,
+)
 from sandbox.dingtalk.chat import Chat
 from sandbox.dingtalk.courier import Courier
 from sandbox.dingtalk.door import Door, Endpoint, is_new, to_response
@@ -50,7 +62,18 @@ class DingTalk:
         self._endpoints = self._all_endpoints()
 
     def _all_endpoints(self) -> list[Endpoint]:
-        parts = (tokens, robot, cards, groups, contacts, media, self.gateway, self.events, self._webhooks)
+        parts = (
+            tokens,
+            robot,
+            cards,
+            groups,
+            scene_groups,
+            contacts,
+            media,
+            self.gateway,
+            self.events,
+            self._webhooks,
+        )
         return [endpoint for part in parts for endpoint in part.endpoints()]
 
     def routes(self) -> list[web.RouteDef]:
@@ -161,6 +184,24 @@ class DingTalk:
             g for g in self.tenant.groups.values() if not g.disbanded and (not user or user in g.members)
         ]
         return [{"platform": NAME, "chat": g.cid, "name": g.name, "members": g.members} for g in alive]
+
+    def change_group(self, chat: str, wish: dict[str, Any]) -> dict[str, Any]:
+        """What people do by hand: `robot` add | remove (of `app`), `leave` names who goes."""
+        group = self.tenant.groups.get(chat)
+        if group is None or group.disbanded:
+            raise LookupError(f"no DingTalk group {chat!r}")
+        app, robot, leaver = self.tenant.app(str(wish.get("app") or "")), wish.get("robot"), wish.get("leave")
+        if robot not in (None, "add", "remove"):
+            raise Refusal(f"robot: expected add or remove, got {robot!r}")
+        if robot:
+            group.robots = [name for name in group.robots if name != app.name]
+            group.robots += [app.name] if robot == "add" else []
+        if leaver:
+            if leaver not in group.members:
+                raise Refusal(f"leave: {leaver!r} is not in group {group.name!r}", 409)
+            group.members.remove(str(leaver))
+        self.tenant.save_group(group)
+        return {"chat": chat, "name": group.name, "members": group.members, "robots": group.robots}
 
     def counters(self) -> dict[str, dict[str, int]]:
         """What reached this platform, by app: accepted, updates, callbacks."""

@@ -50,7 +50,8 @@ class App:
 
 @dataclass
 class Group:
-    """An internal group; `robots` holds names of apps whose robot was added."""
+    """An internal group, or a scene group when `template` is set; `robots` holds names of apps whose robot was
+    added, `group_robot` the code of the template's own robot, which comes `born_ms` + a moment."""
 
     cid: str
     chatid: str
@@ -60,6 +61,10 @@ class Group:
     robots: list[str]
     app: str
     disbanded: bool = False
+    template: str = ""
+    uuid: str = ""
+    group_robot: str = ""
+    born_ms: int = 0
 
 
 @dataclass

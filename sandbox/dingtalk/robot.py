@@ -161,7 +161,8 @@ async def _recall(call: Call) -> Reply:
 
 async def _download(call: Call) -> Reply:
     check_robot_code(call, call.body.get("robotCode"))
-    found = media.find(call.tenant, str(call.body.get("downloadCode", "")))
+    code = str(call.body.get("downloadCode", ""))
+    found = None if code.startswith("@") else media.find(call.tenant, code)  # a media id is no download code
     if found is None:
         raise answers.api("invalidParameter.param.invalid", "downloadCode无效")
     return Reply({"downloadUrl": media.signed_url(call.tenant, found)})

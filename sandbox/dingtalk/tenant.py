@@ -132,8 +132,15 @@ class Tenant:
     # groups
 
     def add_group(
-        self, app: App, name: str, owner: str, members: list[str], robots: list[str] | None = None
+        self,
+        app: App,
+        name: str,
+        owner: str,
+        members: list[str],
+        robots: list[str] | None = None,
+        **scene: Any,
     ) -> Group:
+        """`scene` are the fields of Group that only scene groups have."""
         group = Group(
             ids.conversation_id(),
             ids.chat_id(),
@@ -142,6 +149,8 @@ class Tenant:
             list(dict.fromkeys(members)),
             robots or [],
             app.name,
+            born_ms=self.world.clock.epoch_ms(),
+            **scene,
         )
         self.save_group(group)
         return group
@@ -149,6 +158,7 @@ class Tenant:
     def save_group(self, group: Group) -> None:
         self._index_group(group)
         self.store.put("dingtalk.group", group.cid, vars(group))
+        self.world.publish({"event": "chat", "platform": NAME, "chat": group.cid})
 
     def group_by_chatid(self, chatid: str) -> Group | None:
         return next((group for group in self.groups.values() if group.chatid == chatid), None)

@@ -15,11 +15,11 @@ from sandbox.wecom.media import MediaLibrary
 from sandbox.wecom.recipients import Members
 from sandbox.wecom.throttle import DAY, Tally
 from sandbox.wecom.timeline import Copy, Timeline
-from sandbox.world import World
+from sandbox.world import Refusal, World
 
 MEMBERS_MOST = 2000
 PER_MEMBER_MINUTE, PER_MEMBER_DAY = 200, 10_000
-CORP_MINUTE = 20_000  # person-times
+CORP_MINUTE, CORP_HOUR = 20_000, 150_000  # person-times
 CREATED_PER_DAY = 1000
 
 
@@ -122,7 +122,9 @@ class AppChats:
         if kind not in content.KNOWN or kind == "miniprogram_notice":
             raise WecomError(40008)
         seen = content.read(kind, call.body, self._media.name)
-        if not self._tally.admit("corp", CORP_MINUTE, 60, len(chat.userlist)):
+        people = len(chat.userlist)
+        minute = self._tally.admit("corp", CORP_MINUTE, 60, people)
+        if not minute or not self._tally.admit("corp", CORP_HOUR, 3600, people):
             raise WecomError(45009)
         reached = [user for user in chat.userlist if self._reaches(call.app.name, user)]
         copy = Copy(id=letters(50), user="", chat=chat.chatid, app=call.app.name, sender="bot", type=kind)
@@ -139,6 +141,24 @@ class AppChats:
     def _reaches(self, app: str, user: str) -> bool:
         minute = self._tally.admit((app, user), PER_MEMBER_MINUTE, 60)
         return minute and self._tally.admit((app, user), PER_MEMBER_DAY, DAY)
+
+    def check_inside(self, chatid: str, user: str) -> None:
+        """For the control API: only members speak in a group the app made."""
+        chat = self.chats.get(chatid)
+        if chat is not None and user not in chat.userlist:
+            raise Refusal(f"chat: {user!r} is not in group {chat.name!r}", 409)
+
+    def leave(self, chatid: str, user: str) -> dict[str, Any]:
+        """A member leaves by hand; nobody tells the app."""
+        chat = self.chats.get(chatid)
+        if chat is None:
+            raise Refusal(f"chat: no WeCom group {chatid!r}", 404)
+        self.check_inside(chatid, user)
+        chat.userlist.remove(user)
+        if chat.owner == user and chat.userlist:
+            chat.owner = chat.userlist[0]
+        self._save(chat)
+        return {"chat": chatid, "name": chat.name, "members": chat.userlist}
 
     def listing(self, user: str = "") -> list[dict[str, Any]]:
         """Groups as members see them: hidden until the first message."""

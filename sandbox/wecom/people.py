@@ -8,6 +8,7 @@ import secrets
 from typing import Any
 
 from sandbox.wecom import card_view, inbound, menu, switches
+from sandbox.wecom.appchat import AppChats
 from sandbox.wecom.apps import App, Apps
 from sandbox.wecom.codes import Codes
 from sandbox.wecom.delivery import Delivery, Postman
@@ -28,6 +29,7 @@ EVENTS = (
     "scancode_waitmsg",
 )
 MEDIA_KINDS = ("image", "voice", "video", "file")
+NO_FILES = "no page lists files among the callbacks of an app; the switch wecom.deliver_files delivers them"
 
 
 class Client:
@@ -42,6 +44,7 @@ class Client:
         media: MediaLibrary,
         codes: Codes,
         postman: Postman,
+        chats: AppChats,
     ) -> None:
         self._world = world
         self._apps = apps
@@ -50,6 +53,7 @@ class Client:
         self._media = media
         self._codes = codes
         self._postman = postman
+        self._chats = chats
 
     def _common(self, app: App, user: str) -> inbound.Common:
         spelling = switches.value(self._world, "agent_id_element")
@@ -72,24 +76,32 @@ class Client:
         self, user: str, text: str, *, chat: str, app: str, attachments: list[dict[str, Any]]
     ) -> dict[str, Any]:
         """Text first, then each attachment as a message of its own."""
-        if chat:
-            return self._say_in_group(user, chat, text)
-        member, target = self._listening(user, app)
         if not text and not attachments:
             raise Refusal("text: expected some text or an attachment")
+        if chat:
+            return self._say_in_group(user, chat, text, attachments)
+        member, target = self._listening(user, app)
         sent = [self._say_text(member, target, text)] if text else []
         sent += [self._attach(member, target, item) for item in attachments]
-        result: dict[str, Any] = {"message_id": sent[0].id, "delivery": sent[0].delivery}
-        return result if len(sent) == 1 else {**result, "message_ids": [copy.id for copy in sent]}
+        result = _said(sent)
+        if any(copy.delivery == "not_delivered" for copy in sent):
+            result["reason"] = NO_FILES
+        return result
 
-    def _say_in_group(self, user: str, chat: str, text: str) -> dict[str, Any]:
+    def _say_in_group(
+        self, user: str, chat: str, text: str, attachments: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         """A group's members hear each other; the app never does (§5.4)."""
         member = self._members.expect(user).wecom
-        copy = Copy(id=_message_id(), user="", chat=chat, app="", sender=member, type="text", text=text)
-        copy.delivery = "not_delivered"
-        self._timeline.add(copy)
-        reason = "a self-built app never receives group messages"
-        return {"message_id": copy.id, "delivery": copy.delivery, "reason": reason}
+        self._chats.check_inside(chat, member)
+        copies = (
+            [Copy(id=_message_id(), user="", app="", sender=member, type="text", text=text)] if text else []
+        )
+        copies += [self._attached(member, "", item)[0] for item in attachments]
+        for copy in copies:
+            copy.user, copy.chat, copy.delivery = "", chat, "not_delivered"
+            self._timeline.add(copy)
+        return {**_said(copies), "reason": "a self-built app never receives group messages"}
 
     def _say_text(self, member: str, app: App, text: str) -> Copy:
         copy = Copy(id=_message_id(), user=member, app=app.name, sender=member, type="text", text=text)
@@ -107,15 +119,18 @@ class Client:
         return copy
 
     def _attach(self, member: str, app: App, item: dict[str, Any]) -> Copy:
+        return self._speak(app, *self._attached(member, app.name, item))
+
+    def _attached(self, member: str, app: str, item: dict[str, Any]) -> tuple[Copy, inbound.Fields]:
         kind = str(item.get("type", ""))
         media_id = self._store(kind, item) if kind in MEDIA_KINDS else ""
         fields = inbound.attachment(kind, item, media_id, f"{self._world.base}/wecom/img/{media_id}")
         if fields is None:
             raise Refusal(f"attachments.type: {kind!r}; expected image, voice, video, file, location or link")
         shown = str(item.get("name") or item.get("label") or item.get("title") or f"[{kind}]")
-        copy = Copy(id=_message_id(), user=member, app=app.name, sender=member, type=kind, text=shown)
+        copy = Copy(id=_message_id(), user=member, app=app, sender=member, type=kind, text=shown)
         copy.media_id = media_id
-        return self._speak(app, copy, fields)
+        return copy, fields
 
     def _store(self, kind: str, item: dict[str, Any]) -> str:
         if item.get("media_id"):
@@ -182,6 +197,11 @@ class Client:
         if (copy.dropped or copy.recalled) and not forge:
             raise Refusal("message_id: the member does not see this message (dropped or recalled)", 409)
         return copy
+
+
+def _said(copies: list[Copy]) -> dict[str, Any]:
+    result: dict[str, Any] = {"message_id": copies[0].id, "delivery": copies[0].delivery}
+    return result if len(copies) == 1 else {**result, "message_ids": [copy.id for copy in copies]}
 
 
 def _message_id() -> str:

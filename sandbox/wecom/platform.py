@@ -49,7 +49,9 @@ class WecomPlatform:
         self.menus = Menus(self.apps)
         replies = PassiveReplies(self.timeline, self.media, self.sender.apply)
         self.postman = Postman(world, self.timeline, self.counts, replies.take)
-        self._client = Client(world, self.apps, self.members, self.timeline, self.media, codes, self.postman)
+        self._client = Client(
+            world, self.apps, self.members, self.timeline, self.media, codes, self.postman, self.chats
+        )
         self._gate = Gate(world, self.tokens, self.timeline)
 
     def routes(self) -> list[web.RouteDef]:
@@ -164,6 +166,10 @@ class WecomPlatform:
     def groups(self, user: str = "") -> list[dict[str, Any]]:
         """Groups this member sees, or all."""
         return self.chats.listing(self.members.expect(user).wecom if user else "")
+
+    def change_group(self, chat: str, wish: dict[str, Any]) -> dict[str, Any]:
+        """What a person does by hand: `leave` names who goes."""
+        return self.chats.leave(chat, self.members.expect(str(wish.get("leave") or "")).wecom)
 
     def counters(self) -> dict[str, dict[str, int]]:
         """What reached this platform, by app: accepted, dropped, updates, callbacks."""

@@ -70,6 +70,7 @@ class Copy:
             "exchange_ids": self.exchange_ids,
         }
         extras = {
+            "file_name": self.text.partition("\n")[0] if self.media_id else "",
             "media_id": self.media_id,
             "url": self.url,
             "delivery": self.delivery,

@@ -118,14 +118,20 @@ class Door:
         return ref.encode()
 
     async def create_group(
-        self, name: str, owner: Account, members: Sequence[Account], *, key: str
+        self, name: str, owner: Account, members: Sequence[Account], *, key: str, attempt: int = 1
     ) -> GroupMade:
-        await self._reach("group", 1)
+        await self._reach("group", attempt)
         self.calls.append(("group", (name, owner.user_id, [m.user_id for m in members], key)))
         return GroupMade(f"group-{key}")
 
     async def change_group(
-        self, chat_id: str, *, add: Sequence[Account] = (), remove: Sequence[Account] = (), name: str = ""
+        self,
+        chat_id: str,
+        *,
+        add: Sequence[Account] = (),
+        remove: Sequence[Account] = (),
+        name: str = "",
+        handle: str = "",  # noqa: ARG002 - the Protocol's name
     ) -> GroupMade:
         self.calls.append(("regroup", (chat_id, [m.user_id for m in add], [m.user_id for m in remove], name)))
         return GroupMade(chat_id)

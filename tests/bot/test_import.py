@@ -101,6 +101,23 @@ def test_a_gbk_file_with_own_headings(config: Path, tmp_path: Path) -> None:
     assert order.paid.minor == 3050
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "gb18030"])
+def test_a_file_in_any_usual_encoding(config: Path, tmp_path: Path, encoding: str) -> None:
+    file = written(tmp_path / "orders.csv", *ROWS, encoding=encoding)
+    assert run(config, file) == 0
+    order = stored(config, "SO-1001")
+    assert order is not None
+    assert order.receiver.name == "李小明"
+
+
+def test_a_file_of_the_contract_with_one_row_a_line(config: Path) -> None:
+    file = Path("integrations/commerce/custom/fixtures/orders_POS01_20260105220000.csv")
+    assert run(config, file) == 0
+    order = stored(config, "POS202601050000001")
+    assert order is not None
+    assert (order.paid.minor, order.items[0].quantity, order.items[0].title) == (12900, 2, "绿茶250g")
+
+
 def test_a_workbook(config: Path, tmp_path: Path) -> None:
     file = tmp_path / "orders.xlsx"
     with xlsxwriter.Workbook(str(file)) as book:
@@ -130,7 +147,13 @@ def test_json_lines_with_a_broken_line(config: Path, tmp_path: Path) -> None:
     ("name", "content", "says"),
     [
         ("orders.csv", "订单编号,状态\n1,2\n".encode(), "少了列"),
-        ("orders.csv", f"{HEAD}\n".encode("utf-16"), "encoding"),
+        (
+            "orders.csv",
+            f"{HEAD}\n{ROWS[0]}\n".encode().replace("李".encode(), b"\xe6\x9d"),
+            "第 2 行不是 utf-8",
+        ),
+        ("orders.csv", f"{HEAD}\n{ROWS[0]}"[:-20].encode(), "没有写完"),
+        ("orders.csv", b"", "文件是空的"),
         ("orders.pdf", b"x", "不认识 .pdf"),
         ("orders.xlsx", b"not a workbook", "打不开表格"),
     ],

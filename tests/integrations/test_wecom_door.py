@@ -54,8 +54,8 @@ async def test_ten_thousand_characters_arrive_in_order_and_whole(r: Rig) -> None
 
 async def test_markdown_files_and_pictures(r: Rig) -> None:
     await r.door.send_markdown(to(), "**告警**", key="k1", attempt=1)
-    await r.door.send_file(to(), "对账单.csv", b"1,2,3,4,5", key="k2", attempt=1)
-    await r.door.send_image(to(), "a.png", b"\x89PNG....", key="k3", attempt=1)
+    await r.door.send_file(to(), "对账单.csv", "text/csv", b"1,2,3,4,5", key="k2", attempt=1)
+    await r.door.send_file(to(), "a.png", "image/png", b"\x89PNG....", key="k3", attempt=1)
     assert [m["type"] for m in r.seen()] == ["markdown", "file", "image"]
     assert r.texts()[1] == "对账单.csv"
 
@@ -63,27 +63,27 @@ async def test_markdown_files_and_pictures(r: Rig) -> None:
 async def test_a_repeated_file_is_not_shown_twice(r: Rig) -> None:
     r.fault("lost_answer", SEND)
     with pytest.raises(Unsure):
-        await r.door.send_file(to(), "a.csv", b"1234567", key="k1", attempt=1)
-    await r.door.send_file(to(), "a.csv", b"1234567", key="k1", attempt=2)
+        await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k1", attempt=1)
+    await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k1", attempt=2)
     assert len(r.seen()) == 1
     assert r.calls("media/upload") == 1
 
 
 async def test_an_expired_upload_is_made_again(r: Rig) -> None:
-    await r.door.send_file(to(), "a.csv", b"1234567", key="k1", attempt=1)
+    await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k1", attempt=1)
     r.wecom.media._media.clear()
     with pytest.raises(Retry, match="重新上传"):
-        await r.door.send_file(to(), "a.csv", b"1234567", key="k2", attempt=1)
-    await r.door.send_file(to(), "a.csv", b"1234567", key="k2", attempt=2)
+        await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k2", attempt=1)
+    await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k2", attempt=2)
     assert len(r.seen()) == 2
 
 
 async def test_an_upload_is_used_again_while_it_lives(r: Rig) -> None:
-    await r.door.send_file(to(), "a.csv", b"1234567", key="k1", attempt=1)
-    await r.door.send_file(to(), "a.csv", b"1234567", key="k2", attempt=1)
+    await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k1", attempt=1)
+    await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k2", attempt=1)
     assert r.calls("media/upload") == 1
     r.world.clock.advance(3 * 86400)
-    await r.door.send_file(to(), "a.csv", b"1234567", key="k3", attempt=1)
+    await r.door.send_file(to(), "a.csv", "text/csv", b"1234567", key="k3", attempt=1)
     assert r.calls("media/upload") == 2
 
 

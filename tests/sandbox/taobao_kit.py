@@ -18,6 +18,7 @@ from aiohttp.typedefs import Handler
 from sandbox import shops
 from sandbox.clock import SandboxClock
 from sandbox.faults import Fault
+from sandbox.shops.taobao import TaobaoShops
 from sandbox.shops.taobao.amounts import time_text
 from sandbox.world import World
 
@@ -31,7 +32,7 @@ class Taobao:
     """The world, its shops and the server they stand on."""
 
     world: World
-    shops: shops.ShopWorld
+    shops: TaobaoShops
     http: aiohttp.ClientSession
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
 
@@ -40,7 +41,7 @@ class Taobao:
         self.hooks[method] = hook
 
     def credential(self, shop: str = "tmall-flagship") -> dict[str, Any]:
-        return next(c for c in self.shops.credentials()["taobao"] if c["shop"] == shop)
+        return next(c for c in self.shops.credentials() if c["shop"] == shop)
 
     def order(self, shop: str = "tmall-flagship", **form: Any) -> str:
         """One fresh order; its tid."""
@@ -116,5 +117,7 @@ async def taobao(path: Path | None = None) -> AsyncIterator[Taobao]:
         app.router.add_route(route.method, f"/sandbox/shops{route.path}", route.handler)
     async with TestServer(app) as server, aiohttp.ClientSession() as http:
         world.base = str(server.make_url("/sandbox"))
-        yield Taobao(world, shop_world, http, hooks)
+        mine = shop_world.platforms["taobao"]
+        assert isinstance(mine, TaobaoShops)
+        yield Taobao(world, mine, http, hooks)
     world.store.close()

@@ -275,6 +275,6 @@ async def test_the_whole_sandbox_starts_stops_and_keeps_its_secrets(tmp_path: Pa
             async with session.get(f"{sandbox.world.base}/") as page:
                 assert page.content_type == "text/html"
         seen.append([answer["wecom"][0]["secret"], answer["dingtalk"][0]["client_secret"]])
-        assert set(answer) == {"wecom", "dingtalk", "shops", "people"}
+        assert set(answer) == {"wecom", "dingtalk", "shops", "payments", "people"}
         assert answer["shops"]["taobao"][0]["app_secret"]
     assert seen[0] == seen[1]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import shops
 from sandbox.clock import SandboxClock
+from sandbox.shops import taobao as shops
 from sandbox.world import Refusal, World
 from tests.sandbox.taobao_kit import NOON
 
@@ -94,13 +94,13 @@ def test_the_same_number_twice_is_refused(world: World) -> None:
 
 def test_credentials_and_fresh_apps(world: World) -> None:
     shop = shops.build(world)
-    known = shop.credentials()["taobao"]
+    known = shop.credentials()
     assert [row["shop"] for row in known] == ["tmall-flagship", "taobao-outlet"]
     assert known[0]["api_base"] == "http://127.0.0.1:1/sandbox/shops/taobao/router/rest"
     fresh = shop.new_app({"platform": "taobao"})
     assert set(fresh) == set(known[0])
     assert fresh["app_key"] != known[0]["app_key"]
-    assert shop.credentials()["taobao"] == known
+    assert shop.credentials() == known
 
 
 def test_a_week_of_orders(world: World) -> None:

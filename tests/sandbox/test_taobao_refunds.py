@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.shops.taobao.order_form import BadPayload
+from sandbox.shops.shop_platform import BadPayload
 from tests.sandbox.taobao_kit import REFUND_FIELDS, TRADE_FIELDS, Taobao, taobao
 
 MEMO = "taobao.trade.memo.update"

@@ -31,7 +31,7 @@ async def run_job(office: Office) -> None:
 async def test_the_digest_comes_with_what_matters_and_opens_the_rows(office: Office, platform: str) -> None:
     numbers = [await office.order("129.00") for _ in range(3)]
     await run_job(office)
-    card = await office.card(platform, ZHOU, "日报", "新订单 3 单", "成交额 ¥387.00", "待发货")
+    card = await office.card(platform, ZHOU, "日报", "新订单 3 单", "成交额 ¥387.00", "已付款")
     await office.tap(platform, ZHOU, card, "看新订单")
     await office.card(platform, ZHOU, "找到 3 张订单", numbers[0][-4:])
     assert not await seen(office, platform, WU, "日报")  # administrators see no orders

@@ -28,6 +28,8 @@ def subjects(exam: Exam) -> list[tuple[str, tuple[ShopSettings, ShopConnector]]]
 async def call(exam: Exam, subject: tuple[ShopSettings, ShopConnector]) -> Verdicts:
     """Asks for an order that cannot exist: "not found" means that everything before it was right."""
     shop, connector = subject
+    if not connector.capabilities.pulls:
+        return note("只收推送和文件，没有接口可以试；推送签名不对时指标 refused 会增加")
     try:
         await exam.limited(lambda: connector.get_order(NO_ORDER))
     except (NotFound, Rejected):

@@ -7,16 +7,18 @@ from contextlib import contextmanager
 
 import aiohttp
 
-from cards.door import Capabilities, DoorError, Refused, Retry, Sent, Unsure, Verified
+from cards.door import Capabilities, DoorError, GroupMade, Refused, Retry, Sent, Unsure, Verified
 from cards.model import Card
-from domain.chat import Inbound, Recipient, SentCard, Tap
+from domain.chat import Account, Inbound, Recipient, SentCard, Tap
 from domain.clock import Clock
 from integrations.chat.dingtalk import callback, forms, probes
 from integrations.chat.dingtalk.answers import ApiError, Kind
 from integrations.chat.dingtalk.card_delivery import CardDelivery
 from integrations.chat.dingtalk.card_mode import ACTION_CARD, OWN, PUBLIC, TEXT, CardMode, closes_cards
 from integrations.chat.dingtalk.client import Client
+from integrations.chat.dingtalk.files import Files
 from integrations.chat.dingtalk.forms import Form
+from integrations.chat.dingtalk.groups import Groups
 from integrations.chat.dingtalk.inbound import Reader
 from integrations.chat.dingtalk.lint import MAX_BUTTONS
 from integrations.chat.dingtalk.messenger import Messenger
@@ -52,6 +54,8 @@ class DingTalkDoor:
         self._mode = CardMode(self.client, clock)
         self._messenger = Messenger(self.client, clock)
         self._cards = CardDelivery(self.client)
+        self._files = Files(self.client)
+        self._groups = Groups(self.client, app, clock)
         self._stream = StreamClient(self.client, session, clock, timing)
 
     @property
@@ -65,6 +69,9 @@ class DingTalkDoor:
             needs_public_url=self.settings.mode == "http",
             max_text_bytes=MAX_BYTES,
             max_buttons=MAX_BUTTONS if cards else forms.MAX_ACTIONS,
+            sends_files=True,
+            makes_groups=True,
+            hears_own_groups=True,  # once its robot is in them: `GroupMade.to_do`
         )
 
     @property
@@ -122,6 +129,37 @@ class DingTalkDoor:
     async def send_text(self, to: Recipient, text: str, *, key: str, attempt: int) -> Sent:
         with door_errors():
             return await self._messenger.send(to, forms.text_forms(text), key=key, attempt=attempt)
+
+    async def send_file(
+        self, to: Recipient, name: str, media_type: str, content: bytes, *, key: str, attempt: int
+    ) -> Sent:
+        """Always by the robot's send calls: a reply address carries neither pictures nor files (§5.3). A repeat
+        cannot be recognised: after an outcome nobody knows a file's name begins with 「（可能重复）」."""
+        with door_errors():
+            form = await self._files.form(name, media_type, content)
+            return await self._messenger.send(to, [form], key=key, attempt=attempt)
+
+    async def fetch_file(self, ref: str) -> bytes:
+        with door_errors():
+            return await self._files.fetch(ref)
+
+    async def create_group(
+        self, name: str, owner: Account, members: Sequence[Account], *, key: str, attempt: int = 1
+    ) -> GroupMade:
+        with door_errors():
+            return await self._groups.create(name, (owner, *members), key=key, attempt=attempt)
+
+    async def change_group(
+        self,
+        chat_id: str,
+        *,
+        add: Sequence[Account] = (),
+        remove: Sequence[Account] = (),
+        name: str = "",
+        handle: str = "",
+    ) -> GroupMade:
+        with door_errors():
+            return await self._groups.change(chat_id, add=add, remove=remove, name=name, handle=handle)
 
     async def send_card(self, to: Recipient, card: Card, *, card_id: str, attempt: int) -> Sent:
         """As a card under our own id; where that cannot be, as an ActionCard; else as words."""

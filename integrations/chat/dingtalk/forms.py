@@ -19,7 +19,8 @@ MAX_ACTIONS = 5  # sampleActionCard2 … sampleActionCard5; more become words
 
 @dataclass(frozen=True)
 class Form:
-    """One message, for the robot API (`msg_key`, `msg_param`) and for a webhook (`webhook`)."""
+    """One message, for the robot API (`msg_key`, `msg_param`) and for a webhook (`webhook`, empty where a webhook
+    cannot carry it: pictures and files)."""
 
     msg_key: str
     msg_param: dict[str, str]
@@ -98,14 +99,27 @@ def command_text(card: Card, *, group: bool) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def image_form(media_id: str) -> Form:
+    return Form("sampleImageMsg", {"photoURL": media_id}, {})
+
+
+def file_form(media_id: str, name: str, kind: str) -> Form:
+    """`kind` is the name's suffix without the dot: xlsx, pdf …"""
+    return Form("sampleFile", {"mediaId": media_id, "fileName": name, "fileType": kind}, {})
+
+
 def text_forms(text: str) -> list[Form]:
     return [text_form(part) for part in split(text)]
 
 
 def marked(form: Form, mark: str) -> Form:
-    """The same message with `mark` in front of what people read first."""
+    """The same message with `mark` in front of what people read first; a picture has no words to mark."""
     if form.msg_key == "sampleText":
         return text_form(mark + form.msg_param["content"])
+    if form.msg_key == "sampleFile":
+        return Form(form.msg_key, {**form.msg_param, "fileName": mark + form.msg_param["fileName"]}, {})
+    if form.msg_key == "sampleImageMsg":
+        return form
     param = {
         **form.msg_param,
         "title": mark + form.msg_param["title"],

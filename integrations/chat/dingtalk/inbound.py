@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from domain.chat import Account, Inbound, Message, Tap, Unhandled
+from domain.chat import Account, Attachment, Inbound, Message, Tap, Unhandled
 from integrations.chat.dingtalk.payload import Json, any_case, moment_of, object_of, text_of, texts_of
 
 GROUP = "2"  # conversationType
 SESSION_LIFE = timedelta(minutes=90)  # when sessionWebhookExpiredTime is missing (dingtalk.md §14 row 14)
 QUOTA_CODE = "20001"  # the month's messages are used up: the text never arrives
+PICTURE = "图片"  # pictures come without a name
 MARK = "chat"  # button parameter that names the group a card was sent to
 
 
@@ -49,11 +50,13 @@ class Reader:
         chat_id = text_of(found.get("conversationId")) if group else ""
         if text_of(found.get("errorCode") or found.get("errCode")) == QUOTA_CODE:
             return self._unhandled("quota", found, key, at, chat_id)
-        text = spoken(found)
-        if not text:
+        text, (name, ref) = spoken(found), file_of(found)
+        if not text and not ref:
             return self._unhandled(text_of(found.get("msgtype")) or "robot", found, key, at, chat_id)
         url, until = self._reply(found, at)
         account = self._account(found.get("senderStaffId"))
+        if not text:
+            return Attachment(key, account, at, chat_id, name=name, ref=ref, reply_url=url, reply_until=until)
         return Message(key, account, at, chat_id, text=text, reply_url=url, reply_until=until)
 
     def _reply(self, found: Json, at: datetime) -> tuple[str, datetime | None]:
@@ -107,6 +110,24 @@ def spoken(found: Json) -> str:
             return text_of(content.get("recognition")).strip()
         case _:
             return ""
+
+
+def file_of(found: Json) -> tuple[str, str]:
+    """Name and download code of a file, a picture, or the first picture of rich text; empty where there is none.
+
+    Voice and video carry codes too, but nothing here could read them (§2.2).
+    """
+    content = object_of(found.get("content"))
+    kind = text_of(found.get("msgtype"))
+    if kind == "file":
+        return text_of(content.get("fileName")) or "文件", text_of(content.get("downloadCode"))
+    if kind == "picture":
+        return PICTURE, text_of(content.get("downloadCode"))
+    parts = content.get("richText")
+    if kind == "richText" and isinstance(parts, list):
+        codes = (text_of(object_of(part).get("downloadCode")) for part in parts)
+        return PICTURE, next((code for code in codes if code), "")
+    return "", ""
 
 
 def inputs_of(params: Mapping[str, object]) -> dict[str, tuple[str, ...]]:

@@ -65,7 +65,7 @@ class Messenger:
 
     async def _post(self, to: Recipient, form: Form) -> str:
         """The platform's id of the message, "" from a reply address."""
-        if self.can_reply(to):
+        if form.webhook and self.can_reply(to):
             try:
                 return await self._reply(to, form)
             except ApiError as error:

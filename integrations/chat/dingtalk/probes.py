@@ -8,6 +8,7 @@ from integrations.chat.dingtalk.client import Client
 from integrations.chat.dingtalk.payload import Json
 
 Finding = tuple[bool, str]
+GROUPS = "qyapi_chat_manage"  # for war rooms only: without it everything else works
 
 
 async def token(client: Client) -> Finding:
@@ -46,6 +47,7 @@ async def scopes(client: Client) -> Finding:
     calls: tuple[tuple[str, str, Json], ...] = (
         ("qyapi_robot_sendmsg", "/v1.0/robot/oToMessages/batchSend", _empty_send(client)),
         ("Card.Instance.Write", "/v1.0/card/instances/createAndDeliver", {}),
+        (GROUPS, "/v1.0/im/group/create", {}),
     )
     missing: list[str] = []
     for scope, path, body in calls:
@@ -56,6 +58,8 @@ async def scopes(client: Client) -> Finding:
                 missing.append(scope)
             elif error.kind is not Kind.REFUSED:
                 return False, f"权限没法检查：{error}"
+    if missing == [GROUPS]:
+        return True, f"消息和卡片权限已开通；没有 {GROUPS}，建不了作战室的群"
     if missing:
         return False, f"缺少权限 {'、'.join(missing)}：请到 {CONSOLE} → 权限管理 申请"
     return True, "消息和卡片权限已开通"

@@ -10,7 +10,8 @@ class DingTalkSettings:
     """`api_base` is the new API, `oapi_base` the old one.
 
     `robot_code` empty means the Client ID, as it is for a robot of an internal app. `mode` is stream or
-    http; `token`, `encoding_aes_key` and `card_api_secret` matter in http mode only.
+    http; `token`, `encoding_aes_key` and `card_api_secret` matter in http mode only. `group_template_id` names a
+    published scene-group template: groups are then made from it, which the platform never does twice (§7.1).
     """
 
     api_base: str
@@ -20,6 +21,7 @@ class DingTalkSettings:
     robot_code: str = ""
     mode: str = "stream"
     card_template_id: str = ""
+    group_template_id: str = ""
     token: str = field(default="", repr=False)
     encoding_aes_key: str = field(default="", repr=False)
     card_api_secret: str = field(default="", repr=False)
@@ -32,6 +34,7 @@ class DingTalkSettings:
             "client_secret",
             "robot_code",
             "card_template_id",
+            "group_template_id",
             "token",
             "encoding_aes_key",
         ):

@@ -22,6 +22,7 @@ CONCURRENCY = 16  # calls of one app at once, under the platform's unnamed limit
 TRIES = 3  # of one call while the platform says it is busy
 CONNECT_SHARE = 0.6  # of the timeout: running out while connecting means that nothing was sent
 BAN = 3600.0  # seconds our address is banned from gettoken after wrong secrets
+MOST_BYTES = 20 * 1024 * 1024  # of a file that is fetched
 TOKEN_PATH = "gettoken"  # noqa: S105 - a path, not a secret
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -38,6 +39,8 @@ class Call:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Callable[[], Any] = lambda: None  # made anew for each try: forms can be sent only once
     headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0  # for the whole call, where files travel; 0: the setting `timeout_seconds`
+    file: bool = False  # a good answer is a file: `{"content": bytes}`
 
 
 class WeComClient:
@@ -49,9 +52,6 @@ class WeComClient:
         self._settings = settings
         self._session = session
         self._base = settings.api_base.rstrip("/") + "/cgi-bin/"
-        self._timeout = aiohttp.ClientTimeout(
-            total=settings.timeout_seconds, connect=settings.timeout_seconds * CONNECT_SHARE
-        )
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self.gates = Gates(clock)
         self.token = AccessToken(self._gettoken, clock, app)
@@ -125,10 +125,12 @@ class WeComClient:
                 params={**secrets, **call.params},
                 data=call.body(),
                 headers=call.headers,
-                timeout=self._timeout,
+                timeout=self._timeout(call),
                 proxy=self._settings.egress_proxy or None,
                 allow_redirects=False,
             ) as response:
+                if call.file and response.status == 200 and _is_file(response):
+                    return {"content": await _content(call, response)}
                 return _read(call, response.status, await response.read())
         except (
             aiohttp.ClientConnectorError,
@@ -140,6 +142,10 @@ class WeComClient:
             raise _unknown(call, "timeout", "超时没有回答") from None
         except aiohttp.ClientError as error:
             raise _unknown(call, "network", f"连接中断（{type(error).__name__}）") from None
+
+    def _timeout(self, call: Call) -> aiohttp.ClientTimeout:
+        usual = self._settings.timeout_seconds
+        return aiohttp.ClientTimeout(total=max(call.seconds, usual), connect=usual * CONNECT_SHARE)
 
 
 async def _repeating(call: Call, once: Callable[[int], Awaitable[Answer]]) -> Answer:
@@ -169,6 +175,21 @@ def _unknown(call: Call, code: str, what: str) -> DoorError:
     """The request left us: an effect may have happened."""
     kind = Unsure if call.effect else Retry
     return kind(f"{call.path}：{what}", code=code)
+
+
+def _is_file(response: aiohttp.ClientResponse) -> bool:
+    """Errors are JSON without a file name; a file may itself be JSON (wecom.md §7.4)."""
+    return "Content-Disposition" in response.headers or "json" not in response.content_type
+
+
+async def _content(call: Call, response: aiohttp.ClientResponse) -> bytes:
+    """The body, as long as it is not larger than anything WeCom takes."""
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > MOST_BYTES:
+            raise Refused(f"{call.path}：文件超过 {MOST_BYTES // 1024 // 1024} MB", code="media_size")
+    return bytes(content)
 
 
 def _read(call: Call, status: int, raw: bytes) -> Answer:

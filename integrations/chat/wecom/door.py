@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import aiohttp
 
-from cards.door import Capabilities, Refused, Sent
+from cards.door import Capabilities, GroupMade, Refused, Sent
 from cards.model import Card
-from domain.chat import Inbound, Recipient, SentCard, Tap
+from domain.chat import Account, Inbound, Recipient, SentCard, Tap
 from domain.clock import Clock
 from integrations.chat.wecom import codes
 from integrations.chat.wecom.card import render_card, render_update
 from integrations.chat.wecom.client import WeComClient
 from integrations.chat.wecom.crypto import Envelope
 from integrations.chat.wecom.errors import ApiRefused
+from integrations.chat.wecom.groups import Groups
 from integrations.chat.wecom.inbound import PLATFORM, read_inbound
 from integrations.chat.wecom.limits import MEMORY, SendLimits
 from integrations.chat.wecom.lint import lint_card
+from integrations.chat.wecom.media import fetch, is_picture
 from integrations.chat.wecom.probes import Probe, probe_call, probe_token
 from integrations.chat.wecom.sender import Sender, check_delivered, check_user_id
 from integrations.chat.wecom.settings import WeComSettings
@@ -31,6 +34,9 @@ CAPABILITIES = Capabilities(
     needs_public_url=True,
     max_text_bytes=2048,
     max_buttons=6,
+    sends_files=True,
+    makes_groups=True,
+    hears_own_groups=False,
 )
 
 
@@ -53,8 +59,14 @@ class WeComDoor:
         self.client = WeComClient(app, settings, session, clock)
         self._settings = settings
         self._clock = clock
-        self._limits = SendLimits(f"{PLATFORM}:{app}", daily=settings.daily_person_times, uri=limits_url)
-        self._sender = Sender(self.client, settings, self._limits, clock)
+        self._limits = SendLimits(
+            f"{PLATFORM}:{app}",
+            corp=f"{PLATFORM}:{settings.corp_id}",
+            daily=settings.daily_person_times,
+            uri=limits_url,
+        )
+        self._groups = Groups(self.client, app, settings, clock)
+        self._sender = Sender(self.client, settings, self._limits, clock, self._groups.members)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -74,12 +86,42 @@ class WeComDoor:
         """WeCom's small subset: headings, bold, links, quotes, three colours (§4.2)."""
         return await self._sender.words(to, "markdown", text, key=key, attempt=attempt)
 
-    async def send_image(self, to: Recipient, name: str, data: bytes, *, key: str, attempt: int) -> Sent:
-        """JPG or PNG."""
-        return await self._sender.media(to, "image", name, data, key=key, attempt=attempt)
+    async def send_file(
+        self, to: Recipient, name: str, media_type: str, content: bytes, *, key: str, attempt: int
+    ) -> Sent:
+        """JPG and PNG up to the picture limit are shown as pictures, the rest as files of at most 20 MB.
 
-    async def send_file(self, to: Recipient, name: str, data: bytes, *, key: str, attempt: int) -> Sent:
-        return await self._sender.media(to, "file", name, data, key=key, attempt=attempt)
+        A repeat is recognised by its body, and so by the upload: by this process for three days. A group, or a
+        process that has forgotten the upload, may show a file twice after a lost answer.
+        """
+        picture = is_picture(media_type, content, self._settings.image_max_bytes)
+        kind: Literal["image", "file"] = "image" if picture else "file"
+        return await self._sender.media(to, kind, name, content, key=key, attempt=attempt)
+
+    async def fetch_file(self, ref: str) -> bytes:
+        return await fetch(self.client, ref)
+
+    async def create_group(
+        self,
+        name: str,
+        owner: Account,
+        members: Sequence[Account],
+        *,
+        key: str,
+        attempt: int = 1,  # noqa: ARG002 - the chat id comes from the key: a repeat finds the group
+    ) -> GroupMade:
+        return await self._groups.create(name, owner, members, key)
+
+    async def change_group(
+        self,
+        chat_id: str,
+        *,
+        add: Sequence[Account] = (),
+        remove: Sequence[Account] = (),
+        name: str = "",
+        handle: str = "",  # noqa: ARG002 - the chat id says it all
+    ) -> GroupMade:
+        return await self._groups.change(chat_id, add=add, remove=remove, name=name)
 
     async def send_card(self, to: Recipient, card: Card, *, card_id: str, attempt: int) -> Sent:
         """To one member: the response code of a send is for all its recipients (§4.6).
@@ -121,7 +163,7 @@ class WeComDoor:
         """
         shown = _linted(render_update(card, sent.card_id, self._settings.public_url))
         handle = dict(sent.handle)
-        for code in codes.usable(handle, self._clock.now(), final=bool(card.final)):
+        for code in codes.usable(handle, self._clock.now(), final=bool(card.final) or card.urgent):
             body = {
                 "atall": 1,
                 "agentid": self._settings.agent_id,

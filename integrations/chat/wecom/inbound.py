@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from domain.chat import Account, Entered, Inbound, MenuClick, Message, Tap, Unhandled
+from domain.chat import Account, Attachment, Entered, Inbound, MenuClick, Message, Tap, Unhandled
 from integrations.chat.wecom.shape import read_inner
 from integrations.chat.wecom.xml import Document, XmlRefused
 
 PLATFORM = "wecom"
 TAPS = frozenset({"template_card_event", "template_card_menu_event"})
+FILES = {"file": "文件", "image": "图片"}  # what carries a file, and its name where none is told
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
@@ -27,6 +28,11 @@ def read_inbound(app: str, kind: str, payload: bytes, key: str) -> Inbound:
         return _event(document, key, account, at)
     if msg_type == "text":
         return Message(key, account, at, text=_text(document, "Content").strip())
+    media_id = _text(document, "MediaId")
+    if msg_type in FILES and media_id:
+        # Nothing documents a name of files: `FileName` is what newer clients are said to send (§3.2, §12 no. 10).
+        name = _text(document, "FileName") or FILES[msg_type]
+        return Attachment(key, account, at, name=name, ref=media_id)
     return Unhandled(key, account, at, kind=msg_type or kind)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -15,22 +15,25 @@ from domain.clock import Clock
 from integrations.chat.wecom.attempts import CleanAttempts
 from integrations.chat.wecom.client import WeComClient
 from integrations.chat.wecom.limits import SendLimits
-from integrations.chat.wecom.media import upload
+from integrations.chat.wecom.media import EXPIRED, upload
 from integrations.chat.wecom.settings import WeComSettings
 from integrations.chat.wecom.text import split_text
 
 DUPLICATE_INTERVAL = 1800  # seconds
 MEDIA_LIFE = timedelta(days=3) - timedelta(hours=1)
 MOST_MEDIA = 200  # uploads remembered, so that a repeated message has the same body
-EXPIRED_MEDIA = "40007"
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 
 Content = dict[str, Any]
 
 
-def check_user_id(user_id: str) -> str:
+def is_user_id(user_id: str) -> bool:
     """Only ever one member: `|` and `@all` would make it several (§4.1)."""
-    if not _USER_ID.fullmatch(user_id):
+    return bool(_USER_ID.fullmatch(user_id))
+
+
+def check_user_id(user_id: str) -> str:
+    if not is_user_id(user_id):
         raise Refused("收件人的 userid 不合规", code="40003")
     return user_id
 
@@ -54,9 +57,16 @@ class Sender:
     """Sends one after the other and waits for each answer: parallel parts arrive out of order."""
 
     def __init__(
-        self, client: WeComClient, settings: WeComSettings, limits: SendLimits, clock: Clock
+        self,
+        client: WeComClient,
+        settings: WeComSettings,
+        limits: SendLimits,
+        clock: Clock,
+        members_of: Callable[[str], Awaitable[Sequence[str]]],
     ) -> None:
+        """`members_of` tells who is in a group of ours."""
         self._client = client
+        self._members_of = members_of
         self._settings = settings
         self._limits = limits
         self._clock = clock
@@ -87,9 +97,9 @@ class Sender:
         try:
             return await self._send(to, [content], key=key, attempt=attempt)
         except Refused as error:
-            if error.code == EXPIRED_MEDIA:
+            if error.code == EXPIRED:
                 self._media.pop(digest, None)
-                raise Retry("素材已过期，重新上传", code=EXPIRED_MEDIA, retry_after=0.0) from None
+                raise Retry("素材已过期，重新上传", code=EXPIRED, retry_after=0.0) from None
             raise
 
     async def _send(self, to: Recipient, contents: list[Content], *, key: str, attempt: int) -> Sent:
@@ -108,7 +118,8 @@ class Sender:
 
     async def _take_limit(self, to: Recipient, messages: int) -> None:
         if to.chat_id:
-            await self._limits.take_group(to.chat_id, messages)
+            members = await self._members_of(to.chat_id)
+            await self._limits.take_group(to.chat_id, messages, members=members)
         else:
             await self._limits.take_member(check_user_id(to.account.user_id), messages)
 

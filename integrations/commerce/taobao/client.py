@@ -10,8 +10,6 @@ from typing import Any
 import aiohttp
 import orjson
 import stamina
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
 from domain.clock import Clock
 from domain.ports import (
@@ -24,6 +22,7 @@ from domain.ports import (
     ShopError,
     Throttled,
 )
+from integrations.commerce.resting import Rest
 from integrations.commerce.taobao.errors import ClockSkew, classify
 from integrations.commerce.taobao.formats import time_text
 from integrations.commerce.taobao.pacing import Pacer
@@ -38,7 +37,7 @@ BREAK_AFTER = 5
 BREAK_SECONDS = 30.0
 _SKEW_WORTH_MINDING = timedelta(seconds=2)  # a Date header knows whole seconds only
 # Answers of a platform that works: they say nothing about its health.
-_HEALTHY = [Throttled, AuthExpired, PermissionMissing, Rejected, NotFound, ClockSkew]
+_HEALTHY = (Throttled, AuthExpired, PermissionMissing, Rejected, NotFound, ClockSkew)
 
 
 class Paused(RemoteTemporary):
@@ -67,9 +66,7 @@ class TopClient:
         self._clock = clock
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
         self._pacer = Pacer(session, settings.app_key, settings.rate_per_second)
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAK_AFTER, default_ttl=BREAK_SECONDS, exclude=list(_HEALTHY)
-        )
+        self._rest = Rest(clock, BREAK_AFTER, BREAK_SECONDS)
         self._offset = timedelta()
 
     async def call(self, method: str, args: Mapping[str, str], *, once: bool = False) -> dict[str, Any]:
@@ -87,12 +84,18 @@ class TopClient:
 
     async def _guarded(self, method: str, args: Mapping[str, str], *, once: bool) -> dict[str, Any]:
         await self._pacer.turn()
-        breaker = await self._breakers.get_breaker(self._shop)
+        if self._rest.resting:
+            raise Paused("淘宝接口连续出错，已暂停调用，半分钟后自动恢复")
         try:
-            async with breaker:
-                return await self._send(method, args, once=once)
-        except OpenedState:
-            raise Paused("淘宝接口连续出错，已暂停调用，半分钟后自动恢复") from None
+            answer = await self._send(method, args, once=once)
+        except ShopError as error:
+            if isinstance(error, _HEALTHY):
+                self._rest.worked()
+            else:
+                self._rest.failed()
+            raise
+        self._rest.worked()
+        return answer
 
     async def _send(self, method: str, args: Mapping[str, str], *, once: bool) -> dict[str, Any]:
         try:

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import structlog
+import orjson
 
 from domain.clock import Clock
 from domain.money import Money
 from domain.order import Order, ShopRefund
-from domain.ports import ActionResult, NotFound, Rejected, ShopCapabilities, Window
+from domain.ports import (
+    ActionResult,
+    BadSignature,
+    NotFound,
+    PushAnswer,
+    PushEvent,
+    Rejected,
+    ShopCapabilities,
+    Unreadable,
+    Window,
+)
 from integrations.commerce.taobao import paging
 from integrations.commerce.taobao.agreeing import agree, read_refund
 from integrations.commerce.taobao.client import TopClient
+from integrations.commerce.taobao.formats import identifier
 from integrations.commerce.taobao.inviting import invite
 from integrations.commerce.taobao.mapping import ShopContext, refund_ids, to_order, to_refund
 from integrations.commerce.taobao.settings import TaobaoSettings
-
-log = structlog.get_logger(__name__)
 
 CAPABILITIES = ShopCapabilities(
     refund="agree",
     page_order="last_first",
     max_window_seconds=int(paging.MAX_WINDOW.total_seconds()),
     page_size=paging.PAGE_SIZE,
+    push_kind="none",
+    overlap_seconds=120,
+    lag_seconds=30,
+    history_days=90,
 )
 ORDER_FIELDS = (
     "tid,type,status,payment,total_fee,discount_fee,post_fee,received_payment,created,pay_time,modified,"
@@ -43,28 +57,40 @@ class TaobaoConnector:
     def __init__(self, shop_code: str, settings: TaobaoSettings, client: TopClient, clock: Clock) -> None:
         self.shop_code = shop_code
         self.name = settings.name or shop_code
-        self.capabilities = CAPABILITIES
         self._tmall = settings.tmall
         self._longest = min(timedelta(minutes=settings.window_minutes), paging.LONGEST_WINDOW)
+        self.capabilities = replace(CAPABILITIES, max_window_seconds=int(self._longest.total_seconds()))
         self._client = client
         self._clock = clock
         self._context = ShopContext(shop_code, settings.region, settings.warehouse)
 
-    async def iter_orders(self, window: Window) -> AsyncIterator[Order]:
+    async def iter_orders(self, window: Window) -> AsyncIterator[Order | Unreadable]:
         """Orders modified in the window with their refunds, oldest part first; one may come twice."""
         for part in paging.split(window, self._longest):
             async for trade in paging.walk(self._client, part, ORDER_FIELDS):
-                order = await self._readable(trade)
-                if order is not None:
-                    yield order
+                yield await self._readable(trade)
 
-    async def _readable(self, trade: Mapping[str, Any]) -> Order | None:
-        """One order that cannot be read is logged and must not hold up the others."""
+    async def _readable(self, trade: Mapping[str, Any]) -> Order | Unreadable:
+        """One order that cannot be read must not hold up the others."""
         try:
             return await self._whole(trade)
-        except ValueError as error:
-            log.error("taobao.unreadable_trade", shop=self.shop_code, tid=trade.get("tid"), why=str(error))
-            return None
+        except (ValueError, TypeError, LookupError, AttributeError, NotFound, Rejected) as error:
+            raw = orjson.dumps(trade).decode()
+            return Unreadable(identifier(trade, "tid"), raw, f"看不懂淘宝的订单：{error}")
+
+    async def count_orders(self, window: Window) -> int | None:
+        """A trade stands in the list once, at its last change, so the parts of a window add up."""
+        total = 0
+        for part in paging.split(window, self._longest):
+            total += await paging.count(self._client, part)
+        return total
+
+    def verify_push(self, _headers: Mapping[str, str], _body: bytes, _url: str, /) -> Sequence[PushEvent]:
+        """TOP pushes through its own message channel, not by HTTP: whatever comes this way is not from it."""
+        raise BadSignature("淘宝不通过 HTTP 推送")
+
+    def push_answer(self, ok: bool, /) -> PushAnswer:
+        return (200, b"", "text/plain") if ok else (503, b"", "text/plain")
 
     async def get_order(self, platform_order_id: str) -> Order:
         args = {"fields": ORDER_FIELDS, "tid": platform_order_id, "include_oaid": "true"}

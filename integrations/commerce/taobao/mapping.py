@@ -44,7 +44,7 @@ def to_order(
     """
     tid, created = identifier(trade, "tid"), parse_time(trade.get("created"))
     if not tid or created is None:
-        raise UnreadableTrade("a trade needs tid and created")
+        raise UnreadableTrade("没有 tid 或 created")
     paid_at = parse_time(trade.get("pay_time"))
     state = order_state(str(trade.get("status", "")), paid=paid_at is not None)
     lines = rows(trade, "orders", "order")

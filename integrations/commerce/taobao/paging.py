@@ -55,6 +55,12 @@ async def walk(client: TopClient, window: Window, fields: str) -> AsyncIterator[
     raise RemoteTemporary("订单变动太快，这一段没有读完，稍后重读")
 
 
+async def count(client: TopClient, window: Window) -> int:
+    """The platform's own total for a half-open window of whole seconds; its ends are both included."""
+    last = Window(window.start, max(window.start, window.end - timedelta(seconds=1)))
+    return (await _count(client, last)).total
+
+
 def _came_in(top: _Top, row: dict[str, Any]) -> bool:
     return identifier(row, "tid") != top.tid and str(row.get("modified", "")) >= top.modified
 

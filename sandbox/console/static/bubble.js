@@ -7,6 +7,7 @@ import { DIALECTS, inline, renderMarkdown } from "./markdown.js";
 import { dayAndTime, hourMinute } from "./times.js";
 
 const REASONS = {
+  file: "企业微信没有写会把文件送给应用，开关 wecom.deliver_files 可以试",
   failed: "机器人没有应答",
   undelivered: "机器人没有连上",
   unaddressed: "群里要 @前哨 它才听得到",
@@ -50,7 +51,8 @@ function content(message, view) {
     return el("div.bubble", {}, renderMarkdown(message.text, DIALECTS[view.platform], onSay));
   }
   const links = view.platform === "wecom" && message.from === "bot";
-  return el("div.bubble.plain", {}, links ? anchored(message.text) : String(message.text ?? ""));
+  const words = links ? anchored(message.text) : String(message.text ?? "");
+  return el("div.bubble.plain", {}, words, ownImage(message.url) && message.file_name ? image(message) : null);
 }
 
 const cardOf = (message) => (message.type === "actioncard" ? { kind: "actioncard", ...message.card } : message.card);
@@ -70,8 +72,10 @@ function image(message) {
 
 function file(message) {
   const name = message.file_name || message.text || message.media_id || "文件";
-  const href = webAddress(message.url) || ownImage(message.url);
-  return el("span", {}, "文件 ", href ? el("a", { href, target: "_blank", rel: "noopener" }, name) : name);
+  const own = ownImage(message.url); // served by this very host, so the browser saves it under its name
+  const href = own || webAddress(message.url);
+  const leads = { href, download: own ? name : null, target: "_blank", rel: "noopener" };
+  return el("span", {}, "文件 ", href ? el("a", leads, name) : name);
 }
 
 function meta(message, view) {
@@ -89,6 +93,7 @@ function meta(message, view) {
 /** A message of a person which the bot's server did not take. */
 function undelivered(message) {
   if (message.delivery === "pending" || message.delivery === "sent") return el("span", {}, "送达中…");
-  const why = typeof message.undelivered === "string" ? message.undelivered : REASONS[message.delivery];
+  const known = message.type === "file" && message.delivery === "not_delivered" && !message.chat ? "file" : message.delivery;
+  const why = typeof message.undelivered === "string" ? message.undelivered : REASONS[known];
   return message.undelivered || why ? el("span.bad", {}, `未送达${why ? `：${why}` : ""}`) : null;
 }

@@ -6,6 +6,7 @@ import { keepChoices } from "./card-parts.js";
 import { chipsOf } from "./chips.js";
 import { createComposer } from "./composer.js";
 import { button, el } from "./dom.js";
+import { attachmentOf } from "./files.js";
 import { minutesBetween } from "./times.js";
 import { attempt, complain } from "./toast.js";
 
@@ -29,6 +30,7 @@ export class ChatPane {
     this.composer = createComposer({
       label: options.label,
       onSend: (text) => this.say({ text }),
+      onFiles: (files) => this.sendFiles(files),
       onFocus: () => options.onFocus(this),
     });
     const head = el("header.pane-head", {}, el("h2", {}, options.label), this.owner, this.tabs);
@@ -52,17 +54,22 @@ export class ChatPane {
     return this.open("");
   }
 
+  /** The groups this person is in now: new ones appear, renamed ones change, left ones go. */
   async readGroups() {
     const user = this.user;
     const found = await attempt(() => api.chats({ platform: this.platform, user }));
     if (!found || user !== this.user) return;
-    for (const { chat, name } of found) this.addGroup(chat, name);
+    const here = new Set([this.view?.chat, ...this.seeded.map(({ id }) => id), ...found.map(({ chat }) => chat)]);
+    this.groups = this.groups.filter(({ id }) => here.has(id));
+    for (const { chat, name, members } of found) this.addGroup(chat, name, members);
+    this.drawTabs();
   }
 
-  addGroup(id, name) {
+  addGroup(id, name, members = null) {
     const known = this.groups.find((group) => group.id === id);
-    if (known && (known.name === name || !name)) return;
-    const group = { id, name: name || `群 ${id.slice(-6)}` };
+    if (known && !members && (known.name === name || !name)) return;
+    const who = members ? `${members.length} 人：${members.map(this.options.nameOf).join("、")}` : known?.who;
+    const group = { id, name: name || known?.name || `群 ${id.slice(-6)}`, who };
     this.groups = known ? this.groups.map((each) => (each === known ? group : each)) : [...this.groups, group];
     this.drawTabs();
   }
@@ -79,10 +86,11 @@ export class ChatPane {
   drawTabs() {
     const chats = [{ id: "", name: "单聊" }, ...this.groups];
     this.tabs.replaceChildren(
-      ...chats.map(({ id, name }) =>
+      ...chats.map(({ id, name, who }) =>
         button(`.tab${this.unread.has(id) ? ".unread" : ""}`, name, () => this.open(id), {
           role: "tab",
           "aria-selected": String(id === this.view?.chat),
+          title: who ?? null,
         }),
       ),
     );
@@ -204,6 +212,14 @@ export class ChatPane {
     this.list.scrollTop = this.list.scrollHeight;
     await this.refresh();
     return true;
+  }
+
+  /** Each file is a message of its own, sent after the one before. */
+  async sendFiles(files) {
+    for (const file of files) {
+      const attachment = await attempt(() => attachmentOf(file));
+      if (attachment) await this.say({ attachments: [attachment] });
+    }
   }
 
   async tap(message, action, inputs) {

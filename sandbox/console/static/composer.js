@@ -4,8 +4,11 @@ import { button, el } from "./dom.js";
 
 const MAX_HEIGHT = 132; // px, about six lines; a longer text scrolls inside
 
-/** `onSend(text)` must answer true when the text was taken; else it comes back into the input. */
-export function createComposer({ label, onSend, onFocus }) {
+/**
+ * `onSend(text)` must answer true when the text was taken; else it comes back into the input. `onFiles(files)`
+ * gets what was chosen, dropped or pasted.
+ */
+export function createComposer({ label, onSend, onFiles, onFocus }) {
   const input = el("textarea", {
     rows: 1,
     "aria-label": `${label}输入框`,
@@ -37,8 +40,26 @@ export function createComposer({ label, onSend, onFocus }) {
   });
   const chips = el("div.chips");
   const send = button(".send", "发送", submit, { "aria-label": `${label}发送` });
+  const chooser = el("input", { type: "file", multiple: true, hidden: true, "aria-label": `${label}选择文件` });
+  chooser.addEventListener("change", async () => {
+    await onFiles([...chooser.files]);
+    chooser.value = "";
+  });
+  const attach = button(".attach", "文件", () => chooser.click(), {
+    "aria-label": `${label}发文件`,
+    title: "发图片或文件，也可以拖进来或粘贴",
+  });
+  const node = el("footer.composer", {}, chips, el("div.entry", {}, attach, chooser, input, send));
+  const take = (event, transfer) => {
+    if (!transfer?.files.length) return;
+    event.preventDefault();
+    onFiles([...transfer.files]);
+  };
+  input.addEventListener("paste", (event) => take(event, event.clipboardData));
+  node.addEventListener("dragover", (event) => event.preventDefault());
+  node.addEventListener("drop", (event) => take(event, event.dataTransfer));
   return {
-    node: el("footer.composer", {}, chips, el("div.entry", {}, input, send)),
+    node,
     fill,
     text: () => input.value,
     /** `[{text, title, run}, …]` */

@@ -81,6 +81,7 @@ function take(event) {
     panes[event.platform].take(event);
     if (event.user && !event.chat) people.mark(event.platform, event.user);
   }
+  if (event.event === "chat") panes[event.platform]?.readGroups();
   if (event.event === "clock") clock.load();
   if (event.event === "warning") complain(new api.ApiError(event.text ?? "沙箱有一条警告", 0));
   renewDrawer();

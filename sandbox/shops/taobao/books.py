@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from sandbox.shops.taobao import money
 from sandbox.shops.taobao.model import (
     REFUNDED,
     App,
@@ -77,12 +78,15 @@ class Books:
     def add_trade(self, trade: Trade) -> None:
         self.trades[trade.tid] = trade
         self.world.store.put("taobao.trade", trade.tid, asdict(trade))
+        if trade.pay_time:
+            self.world.money_moved(money.paid(trade))
 
     def remove_trade(self, trade: Trade) -> None:
         """Forget a trade and its refunds, as if they had never come in."""
         for refund_id in self._refunds_of.pop(trade.tid, []):
             del self.refunds[refund_id]
             self.world.store.delete("taobao.refund", refund_id)
+        self.world.money_moved(money.undone(trade))
         del self.trades[trade.tid]
         self.world.store.delete("taobao.trade", trade.tid)
 
@@ -98,6 +102,8 @@ class Books:
             known.append(refund.refund_id)
         self.refunds[refund.refund_id] = refund
         self.world.store.put("taobao.refund", refund.refund_id, asdict(refund))
+        if refund.status == REFUNDED and refund.tid in self.trades:
+            self.world.money_moved(money.paid_back(refund, self.trades[refund.tid]))
 
     def save_refund(self, refund: Refund) -> None:
         """Keep a changed refund under a new version, and show its status on the sub-order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from sandbox.faults import Fault
-from sandbox.shops.taobao import quota, refunds, shipping, trades
+from sandbox.shops.taobao import quota, refunds, shipping, switches, trades
 from sandbox.shops.taobao.amounts import parse_time
 from sandbox.shops.taobao.books import Books
 from sandbox.shops.taobao.calls import Call, Method
@@ -40,19 +41,23 @@ class Gateway:
         if request.method == "POST":
             params |= {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
         method = params.get("method", "")
-        lost = None
-        response = await self._faulty_transport(method)
+        lost = self._fault("reset", method)
+        response = _text(502, "", "text/plain") if lost else await self._faulty_transport(method)
         if response is None:
-            response = self._answer(params)
+            response = self._answer(params, method)
             lost = self._fault("lost_answer", method)
             if lost is None and self._fault("truncated", method):
                 text = response.text or ""
                 response = _text(200, text[: len(text) // 2], "application/json")
         self._record(request, params, response, time.perf_counter() - started, lost=lost is not None)
-        response.headers["Date"] = format_datetime(self._world.clock.now(), usegmt=True)
+        response.headers["Date"] = format_datetime(self._now(), usegmt=True)
         if lost is not None and request.transport is not None:
             request.transport.abort()
         return response
+
+    def _now(self) -> datetime:
+        """The platform's own idea of the time, which may be off from everybody else's."""
+        return self._world.clock.now() + timedelta(seconds=switches.number(self._world, "clock_skew_s"))
 
     def _fault(self, kind: str, method: str) -> Fault | None:
         return self._world.faults.take("taobao", kind, method)
@@ -67,14 +72,29 @@ class Gateway:
             return _text(200, HTML_PAGE, "text/html")
         return None
 
-    def _answer(self, params: dict[str, str]) -> web.Response:
+    def _answer(self, params: dict[str, str], method: str) -> web.Response:
         self._request_id += 1
         request_id = f"15r0t{self._world.clock.epoch_ms():x}{self._request_id:x}"
         try:
             body = self._execute(params, request_id)
+            self._spoil(body, method)
         except TopError as error:
             body = error.body(request_id)
         return _text(200, json.dumps(body, ensure_ascii=False), "application/json")
+
+    def _spoil(self, body: dict[str, Any], method: str) -> None:
+        """A list answer with a row twice, or with a row that is no order."""
+        answer = next(iter(body.values()))
+        trades = answer.get("trades") if isinstance(answer, dict) else None
+        rows = trades.get("trade") if isinstance(trades, dict) else None
+        if not isinstance(rows, list) or not rows or "created" not in rows[0]:
+            return
+        if self._fault("doubled", method):
+            rows.append(rows[0])
+        if bad := self._fault("bad_row", method):
+            rows[-1] = {
+                key: value for key, value in rows[-1].items() if key != bad.args.get("field", "created")
+            }
 
     def _execute(self, params: dict[str, str], request_id: str) -> dict[str, Any]:
         app = self._check_protocol(params)
@@ -113,7 +133,7 @@ class Gateway:
             moment = parse_time(text)
         except ValueError as error:
             raise TopError(31, "isv.invalid-timestamp", "非法的时间戳参数") from error
-        if abs(moment - self._world.clock.epoch_ms()) > TOLERANCE_MS:
+        if abs(moment - self._now().timestamp() * 1000) > TOLERANCE_MS:
             raise TopError(31, "isv.invalid-timestamp", "时间戳与服务器时间相差超过 10 分钟")
 
     def _planted_refusals(self, method: str) -> None:

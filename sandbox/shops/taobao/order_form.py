@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.shops.shop_platform import BadPayload
 from sandbox.shops.taobao import goods
 from sandbox.shops.taobao.amounts import fen, moment_ms, yuan
 from sandbox.shops.taobao.books import Books
@@ -25,7 +26,6 @@ from sandbox.shops.taobao.model import (
     Receiver,
     Trade,
 )
-from sandbox.world import Refusal
 
 MAX_ORDERS = 100_000
 _WORDS = {
@@ -47,10 +47,6 @@ _FIELDS = frozenset(
 )
 _NOT_PAID = (UNPAID, CLOSED_UNPAID)
 _SENT = (SHIPPED, SIGNED, FINISHED)
-
-
-class BadPayload(Refusal, ValueError):
-    """The control API was given something that is no order; the message names the field."""
 
 
 def orders_of(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:

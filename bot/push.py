@@ -1,0 +1,93 @@
+"""POST /push/{platform}/{shop}: a shop tells that something happened. Verified, stored, then answered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from bot.logs import log, tracing
+from domain.ports import BadSignature, Conflict, PushEvent, ShopConnector
+from domain.sync_push import Heard, Hearing, hear
+from storage.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from bot.compose import Desk
+
+_TRIES = 5  # of one event, when its order changes at the same time
+
+
+@dataclass(frozen=True)
+class PushGate:
+    """Takes pushes for one desk."""
+
+    desk: Desk
+
+    async def handle(self, request: web.Request) -> web.Response:
+        began = perf_counter()
+        platform, code = request.match_info["platform"], request.match_info["shop"]
+        shop = self.desk.shops.get(code)
+        if shop is None or shop.platform != platform:
+            return _error(404, f"没有店铺 {platform}/{code}")
+        if shop.capabilities.push_kind == "none":
+            return _error(404, f"{platform}/{code} 还不接收推送；订单由定时拉取得到")
+        body = await request.read()
+        try:
+            events = shop.verify_push(request.headers, body, str(request.url))
+        except BadSignature as error:
+            return self._refuse(platform, "signature", 401, f"签名不对：{error}")
+        except ValueError as error:
+            return self._refuse(platform, "body", 400, f"看不懂这个推送：{error}")
+        answer = await self._keep(shop, events)
+        self.desk.metrics.acknowledge.labels(platform).observe(perf_counter() - began)
+        return answer
+
+    def _refuse(self, platform: str, reason: str, status: int, text: str) -> web.Response:
+        self.desk.metrics.refused.labels(platform, reason).inc()
+        log.warning("a push was refused", platform=platform, reason=reason)
+        return _error(status, text)
+
+    async def _keep(self, shop: ShopConnector, events: Sequence[PushEvent]) -> web.Response:
+        """Committed before the acknowledgement; what cannot be stored is not acknowledged, and comes again."""
+        ok = True
+        for event in events:
+            try:
+                heard = await self._hear(shop, event)
+            except (StorageUnavailable, Conflict) as error:
+                self.desk.metrics.unstored.labels(shop.platform).inc()
+                log.error("a push could not be stored", shop=shop.shop_code, error=str(error))
+                ok = False
+                continue
+            if heard is Heard.KNOWN:
+                self.desk.metrics.duplicates.labels(shop.platform).inc()
+        status, text, content_type = shop.push_answer(ok)
+        return web.Response(status=status, body=text, headers={"Content-Type": content_type})
+
+    async def _hear(self, shop: ShopConnector, event: PushEvent) -> Heard:
+        trace = secrets.token_hex(8)
+        with tracing(trace):
+            for attempt in range(1, _TRIES + 1):
+                uow = self.desk.db.unit_of_work(trace)
+                at = Hearing(shop.shop_code, shop.capabilities, self.desk.clock.now())
+                heard = await hear(uow, event, at)
+                try:
+                    await uow.commit()
+                except Conflict:
+                    if attempt == _TRIES:
+                        raise
+                    continue
+                log.info("pushed", shop=shop.shop_code, kind=event.kind, heard=heard.value)
+                return heard
+        raise AssertionError("the last try returns or raises")
+
+
+def push_routes(desk: Desk) -> list[web.RouteDef]:
+    return [web.post("/push/{platform}/{shop}", PushGate(desk).handle)]
+
+
+def _error(status: int, text: str) -> web.Response:
+    return web.json_response({"error": text}, status=status)

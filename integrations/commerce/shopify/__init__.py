@@ -1,0 +1,22 @@
+"""Shopify through its Admin GraphQL API and webhooks (platforms.md §4.4)."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from domain.clock import Clock
+from integrations.commerce.shopify.client import ShopifyClient
+from integrations.commerce.shopify.connector import CAPABILITIES, ShopifyConnector
+from integrations.commerce.shopify.settings import ShopifySettings
+
+__all__ = ["CAPABILITIES", "PLATFORM", "SETTINGS", "ShopifyConnector", "ShopifySettings", "build"]
+
+PLATFORM = "shopify"
+SETTINGS = ShopifySettings
+
+
+def build(
+    shop_code: str, settings: ShopifySettings, session: aiohttp.ClientSession, clock: Clock
+) -> ShopifyConnector:
+    """One authorised shop. The session stays the caller's: `close` does not close it."""
+    return ShopifyConnector(shop_code, settings, ShopifyClient(shop_code, settings, session, clock), clock)

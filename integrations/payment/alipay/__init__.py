@@ -1,0 +1,22 @@
+"""Alipay through its open platform (platforms.md §5.1): daily bills and how a payment stands."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from domain.clock import Clock
+from integrations.payment.alipay.client import AlipayClient
+from integrations.payment.alipay.connector import AlipayConnector
+from integrations.payment.alipay.settings import AlipaySettings
+
+__all__ = ["PROVIDER", "SETTINGS", "AlipayConnector", "AlipaySettings", "build"]
+
+PROVIDER = "alipay"
+SETTINGS = AlipaySettings
+
+
+def build(
+    account: str, name: str, settings: AlipaySettings, session: aiohttp.ClientSession, clock: Clock
+) -> AlipayConnector:
+    """One merchant account. The session stays the caller's: `close` does not close it."""
+    return AlipayConnector(account, name, settings, AlipayClient(account, settings, session, clock), clock)

@@ -1,0 +1,24 @@
+"""WeChat Pay v3 (platforms.md §5.2): daily bills, how a payment stands, notifications."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from domain.clock import Clock
+from integrations.payment.wechatpay.client import WechatPayClient
+from integrations.payment.wechatpay.connector import WechatPayConnector
+from integrations.payment.wechatpay.settings import WechatPaySettings
+
+__all__ = ["PROVIDER", "SETTINGS", "WechatPayConnector", "WechatPaySettings", "build"]
+
+PROVIDER = "wechatpay"
+SETTINGS = WechatPaySettings
+
+
+def build(
+    account: str, name: str, settings: WechatPaySettings, session: aiohttp.ClientSession, clock: Clock
+) -> WechatPayConnector:
+    """One merchant account. The session stays the caller's: `close` does not close it."""
+    return WechatPayConnector(
+        account, name, settings, WechatPayClient(account, settings, session, clock), clock
+    )

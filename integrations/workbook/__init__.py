@@ -1,0 +1,1 @@
+"""Excel files of the books, written in constant memory."""

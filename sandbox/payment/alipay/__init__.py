@@ -1,0 +1,1 @@
+"""The simulated Alipay gateway and its bills."""

@@ -1,0 +1,1 @@
+"""The simulated WeChat Pay v3 and its bills."""
