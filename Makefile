@@ -37,11 +37,12 @@ demo: $(VENV)/.base ## server, simulated WeCom/DingTalk/Taobao and the web chat 
 test: $(VENV)/.dev ## every test; installs what is missing from Debian's packages when it may
 	@$(BIN)/python -m tests.run
 
-lint: $(VENV)/.dev ## ruff, mypy --strict, import rules, lock files, the shape of the house
+lint: $(VENV)/.dev ## ruff, mypy --strict, import rules, lock files, the shape of the house, the connectors' checklist
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.house
+	$(BIN)/python -m tests.connector_rules
 	$(BIN)/mypy
 
 fmt: $(VENV)/.dev ## format the code

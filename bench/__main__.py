@@ -50,6 +50,9 @@ def main() -> int:
     if not args.names:
         report.write(measured, facts, quick=args.quick)
         print(f"written to {report.RESULTS}")
+    elif not args.quick:
+        report.renew(measured, facts)
+        print(f"put into {report.RESULTS}")
     if not args.quick:
         report.remember(measured, facts, quick=args.quick)
     return 1 if any(m.trouble for m in measured) else 0

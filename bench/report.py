@@ -35,6 +35,29 @@ def write(measured: Sequence[Measured], facts: Mapping[str, str], *, quick: bool
     RESULTS.write_text(page(measured, facts, quick=quick), encoding="utf-8")
 
 
+def renew(measured: Sequence[Measured], facts: Mapping[str, str]) -> None:
+    """Put these measurements in the place of their older ones; the rest of RESULTS.md stays as it was measured."""
+    old = RESULTS.read_text(encoding="utf-8")
+    head, rows, methods = _parts(old)
+    for one in measured:
+        rows = [row for row in rows if not row.startswith(f"| {one.name} |")]
+        rows += list(_table([one]))[2:]
+        when = f"- measured by itself: {'; '.join(f'{name} {value}' for name, value in facts.items())}"
+        methods[one.name] = f"{_method(one)}\n{when}"
+    table = "\n".join([*_table([]), *rows])
+    page = [head.strip(), table, "## How each was measured", *(text.strip() for text in methods.values())]
+    RESULTS.write_text("\n\n".join(page) + "\n", encoding="utf-8")
+
+
+def _parts(page: str) -> tuple[str, list[str], dict[str, str]]:
+    """What stands above the table, its rows, and the text on each measurement by its name."""
+    head, _, rest = page.partition("| | Figure |")
+    table, _, texts = rest.partition("## How each was measured")
+    rows = [line for line in table.splitlines()[2:] if line.startswith("| ")]
+    sections = texts.split("\n### ")[1:]
+    return head, rows, {text.partition("\n")[0]: f"### {text}" for text in sections}
+
+
 def remember(measured: Sequence[Measured], facts: Mapping[str, str], *, quick: bool) -> None:
     entry = {**facts, "quick": quick, "figures": [_entry(m, f) for m in measured for f in m.figures]}
     with HISTORY.open("a", encoding="utf-8") as file:

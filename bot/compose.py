@@ -40,6 +40,7 @@ from domain.clock import Clock
 from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
 from handlers.router import Routes, compile_routes
+from integrations.payment.by_file import ByFile
 from jobs.registry import JobContext
 from storage.database import Database
 from storage.secrets import DataKeys
@@ -263,11 +264,16 @@ def _payments(
 ) -> dict[str, PaymentConnector]:
     payments: dict[str, PaymentConnector] = {}
     for account in settings.payments:
+        package = places.payment_package(account.provider)
         if account.values is None:
-            log.warning("a payment account is not filled in and stays off", account=account.account)
+            log.warning("a payment account has no keys: its bills come as files", account=account.account)
+            payments[account.account] = ByFile(
+                account.account, account.provider, account.name, package.dialect
+            )
             continue
-        build = places.payment_package(account.provider).build
-        payments[account.account] = build(account.account, account.name, account.values, session, clock)
+        payments[account.account] = package.build(
+            account.account, account.name, account.values, session, clock
+        )
     return payments
 
 
@@ -280,6 +286,7 @@ def _shop_info(shop: ShopSettings, connector: ShopConnector | None, keys: DataKe
         warehouse=shop.warehouse,
         refund=connector.capabilities.refund if connector else "none",
         connected=connector is not None,
+        pulls=connector is None or connector.capabilities.pulls,
         settings_mark=keys.mark(str(dataclasses.asdict(shop.values))) if shop.values is not None else "",
     )
 

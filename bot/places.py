@@ -16,6 +16,7 @@ from cards.door import ChatDoor
 from domain.clock import Clock
 from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
+from integrations.payment.bill_reading import Dialect
 
 DOORS = "integrations.chat"
 SHOPS = "integrations.commerce"
@@ -42,11 +43,13 @@ class ShopPackage:
 
 @dataclass(frozen=True)
 class PaymentPackage:
-    """One package of `integrations/payment`; `build(account, name, settings, session, clock)`."""
+    """One package of `integrations/payment`; `build(account, name, settings, session, clock)`;
+    `dialect` reads its bills."""
 
     provider: str
     settings: type[Any]
     build: Callable[[str, str, Any, ClientSession, Clock], PaymentConnector]
+    dialect: type[Dialect]
 
 
 @cache
@@ -68,7 +71,7 @@ def shop_package(platform: str) -> ShopPackage:
 
 def payment_package(provider: str) -> PaymentPackage:
     module = importlib.import_module(f"{PAYMENTS}.{provider}")
-    return PaymentPackage(str(module.PROVIDER), module.SETTINGS, module.build)
+    return PaymentPackage(str(module.PROVIDER), module.SETTINGS, module.build, module.DIALECT)
 
 
 def modules(place: str) -> Mapping[str, ModuleType]:

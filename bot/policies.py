@@ -27,6 +27,8 @@ def read_policies(document: Document) -> Policies:
             document.fault(("policies", "keep", name), f"至少保留 1 天，现在是 {days}")
     for where, text in policies.sla.faults():
         document.fault(("policies", "sla", *where), text)
+    for where, text in policies.rooms.faults():
+        document.fault(("policies", "rooms", *where), text)
     policies = with_holidays(policies)
     return dataclasses.replace(policies, version=version_of(policies))
 

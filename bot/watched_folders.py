@@ -34,7 +34,7 @@ def check_folders(document: Document, files: FileSettings, shops: Sequence[ShopS
     taken: dict[Path, str] = {}
     for name, text in _named(files, shops).items():
         key = ("files", "folder") if name == SHARED else ("shops", name, "folder")
-        first = taken.setdefault(Path(text).absolute(), dotted(key))
+        first = taken.setdefault(Path(text).resolve(), dotted(key))
         if first != dotted(key):
             document.fault(key, f"和 {first} 是同一个文件夹；每家店用自己的，或只填 files.folder")
 

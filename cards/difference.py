@@ -207,7 +207,7 @@ def samples(scene: Scene) -> list[Sample]:
     off = replace(
         asked,
         state=DifferenceState.WRITTEN_OFF,
-        outcome="核销：平台确认（孙账申请，钱进批准）",
+        outcome="平台确认（孙账申请，钱进批准）",
         closed_at=moment,
     )
     closed = replace(fresh, state=DifferenceState.CLOSED, outcome="2026-01-05 的账对上了", closed_at=moment)

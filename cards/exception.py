@@ -114,6 +114,11 @@ def _buttons(item: OrderException, step: str) -> tuple[Button, ...]:
         *_doing(item),
         *([] if item.owner else [_button("认领", "exception.take", item, f"认领异常 {item.number}")]),
         _button("关闭", "exception.close", item, f"关闭异常 {item.number} 原因", Style.DANGER),
+        *(
+            [_button("开作战室", "room.open", item, f"作战室 {item.number}", Style.DANGER)]
+            if item.red
+            else []
+        ),
     )
 
 

@@ -35,7 +35,7 @@ from domain.room import (
 from domain.staff import Staff
 
 SUBJECT = "room"
-TASK_LINES, STORY_LINES, FINISH_BUTTONS = 6, 3, 3
+TASK_LINES, STORY_LINES, FINISH_BUTTONS, MOST_FACTS = 6, 3, 2, 4
 GROUP_READER = ""  # the id of the staff a group's card is drawn for (bot/rendering.py)
 
 
@@ -103,7 +103,7 @@ def _light(scene: Scene, room: Room, left: Sequence[RoomTask]) -> Light:
 
 def _fields(scene: Scene, given: Inside) -> tuple[Field, ...]:
     room = given.room
-    fields = [Field(label[:5], value[:30]) for label, value in list(room.facts.items())[:3]]
+    fields = [Field(label[:5], value[:30]) for label, value in list(room.facts.items())[:MOST_FACTS]]
     if given.order is not None:
         fields.append(Field("状态", STATE_NAMES[given.order.state]))
     if room.amount.minor:
@@ -153,6 +153,8 @@ def _buttons(room: Room, left: Sequence[RoomTask], staff: Staff) -> tuple[Button
     mine = [task for task in left if group or can_finish_task(staff, task, room)]
     mine.sort(key=lambda task: (task.assignee != staff.id, task.due_at))
     buttons = [finish_button(task, f"完成 {task.n}") for task in mine[:FINISH_BUTTONS]]
+    # Some doors can change a card only after a tap (wecom.md §0): this one shows what is new.
+    buttons.append(_button("刷新", "room.refresh", room, f"作战室 {room.number}"))
     if group or can_end_room(staff, room):
         buttons.append(_button("结束", "room.end", room, f"结束 {room.number}", Style.DANGER))
     return tuple(buttons)
@@ -204,7 +206,11 @@ def sample_room(**changes: object) -> Room:
         shop_code=sample_data.SHOP,
         region="华东",
         warehouse="HZ1",
-        facts={"预警": "红灯 待发货 AL260105K7M2QX", "商品": "北欧布艺沙发套×1"},
+        facts={
+            "订单": order.key.platform_order_id,
+            "预警": "红灯 待发货 AL260105K7M2QX",
+            "商品": "北欧布艺沙发套×1",
+        },
         reason="买家已投诉，仓库说没货",
         members=(Member("周全", "周全", "负责人"), Member("林小满", "林小满"), Member("赵仓", "赵仓")),
         notes=("财务这个时段没有人，由主管顶上",),

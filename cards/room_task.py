@@ -14,7 +14,15 @@ from cards.sample_data import Sample
 from cards.scene import Scene, Viewer, day_time
 from domain.chat import SubjectRef
 from domain.ports import UnitOfWork
-from domain.room import Room, RoomTask, can_finish_task, can_see_room, room_subject, split_task_id, task_subject
+from domain.room import (
+    Room,
+    RoomTask,
+    can_finish_task,
+    can_see_room,
+    room_subject,
+    split_task_id,
+    task_subject,
+)
 from domain.room_task import limit_text
 
 SUBJECT = "room_task"

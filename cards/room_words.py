@@ -53,8 +53,11 @@ def line_text(line: RoomLine, scene: Scene) -> str:
     return f"{day_time(line.at, scene.clock.now())} {said.get(line.kind.value, line.text)}"
 
 
-def opening_text(room: Room, group: RoomGroup, around: Around, address: str) -> str:
-    """The first message of a group: members of some platforms do not see the group before it."""
+def opening_text(
+    room: Room, group: RoomGroup, around: Around, address: str, before: Sequence[RoomLine] = ()
+) -> str:
+    """The first message of a group: members of some platforms do not see the group before it. `before` was said while
+    the group was being made."""
     lines = [
         f"🔴 {room.name}（{room.number}）",
         f"原因：{room.reason}" if room.reason else "",
@@ -63,17 +66,20 @@ def opening_text(room: Room, group: RoomGroup, around: Around, address: str) -> 
         f"负责人：{room.owner_name}；成员：{'、'.join(member.name for member in room.members)}",
         *room.notes,
         f"没能拉进本群：{'、'.join(group.missing)}" if group.missing else "",
+        *(f"{line.who_name}：{line.text}" if line.who_name else line.text for line in before),
         f"详情：{address}" if address else "",
-        how_to_speak(room, group, around),
+        how_to_speak(group, around),
     ]
     return "\n".join(line for line in lines if line)
 
 
-def how_to_speak(room: Room, group: RoomGroup, around: Around) -> str:
+def how_to_speak(group: RoomGroup, around: Around) -> str:
     door = around.doors.get((group.platform, group.app))
     if door is not None and door.hears_own_groups:
         return "在群里 @前哨 发：记录 内容 / 决定 内容 / 派活 @姓名 内容 时限 / 结束"
-    return "前哨听不到这个群：请一对一给前哨发 记录 内容 / 决定 内容 / 派活 @姓名 内容 时限 / 结束，会同步到群里"
+    return (
+        "前哨听不到这个群：请一对一给前哨发 记录 内容 / 决定 内容 / 派活 @姓名 内容 时限 / 结束，会同步到群里"
+    )
 
 
 def where(groups: Sequence[RoomGroup], expected: int) -> str:

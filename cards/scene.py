@@ -26,6 +26,7 @@ class ShopInfo:
     refund: str = "none"
     connected: bool = False
     settings_mark: str = ""
+    pulls: bool = True  # False: its orders only come by push and by file
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,8 @@ async def build(
 
 def light_of(scene: Scene, line: ShopLine) -> Light:
     state, now = line.state, scene.clock.now()
+    if line.shop.connected and not line.shop.pulls:
+        return Light.YELLOW if line.held else Light.GREEN
     if not line.shop.connected or (state.cursor is None and not state.failures):
         return Light.GREY
     if state.paused or (state.resting and is_stale(state, now, scene.policies.sync)):
@@ -71,6 +73,8 @@ def word_of(scene: Scene, line: ShopLine) -> str:
     state, now = line.state, scene.clock.now()
     if not line.shop.connected:
         return "没有接入"
+    if not line.shop.pulls:
+        return "只收推送"
     if state.paused:
         return "授权失效，已停"
     if state.resting and state.next_try is not None:
@@ -134,7 +138,7 @@ def view_one(scene: Scene, line: ShopLine, viewer: Viewer, *, trouble: bool = Fa
             Field("核对", f"{day_time(state.counted_at, now)} 我们 {state.ours}，平台 {state.theirs}")
         )
     buttons = [_button("刷新", "sync.refresh", line.shop.code, f"同步状态 {name}", Style.PRIMARY)]
-    if line.shop.connected and can_mind_shops(viewer.staff):
+    if line.shop.connected and line.shop.pulls and can_mind_shops(viewer.staff):
         buttons.append(_button("立即同步", "sync.retry", line.shop.code, f"同步 {name}"))
     return Card(
         kind="sync",

@@ -65,8 +65,7 @@ def too_early(books: DayBooks, now: datetime, day: date) -> bool:
 
 
 def wanted(book: BookDay | None, day: date, now: datetime, place: Mapping[str, str] | None = None) -> BookDay:
-    """The day to be compared as soon as somebody can; `place` gets the card then. One that runs goes on: it is
-    compared once more when it is done."""
+    """The day to be compared as soon as somebody can; `place` gets the card then. One that runs goes on."""
     book = book or BookDay(day, DayState.WAITING)
     asked = book.asked
     if place is not None and place not in asked:

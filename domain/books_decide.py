@@ -149,7 +149,7 @@ def _approve(difference: Difference, wish: Wish, now: datetime) -> Difference:
         difference,
         state=DifferenceState.WRITTEN_OFF,
         closed_at=now,
-        outcome=f"核销：{difference.reason}（{difference.asked_name}申请，{wish.by.name}批准）",
+        outcome=f"{difference.reason}（{difference.asked_name}申请，{wish.by.name}批准）",
     )
     return _noted(done, wish, now, "批准核销")
 

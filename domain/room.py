@@ -53,7 +53,7 @@ class Room:
     room, so that there are never two. `source` is what it was opened from, `kind` its type and `rule` the alert's
     rule or the exception's kind; both chose the people. `notes` name who could not be found, and holes of the rota.
 
-    `round` counts how often it was opened (1 the first time); `revision` is storage's, for compare-and-set. `cause`,
+    `round` counts how often it was opened (1 the first time), `opened_at` is the last of them; `revision` is storage's, for compare-and-set. `cause`,
     `effect` and `plans` are filled step by step by 结束; `step_by` is who is filling them.
     """
 
@@ -104,8 +104,8 @@ class Room:
 
     @property
     def name(self) -> str:
-        """What its groups are called."""
-        return f"作战室 {self.title} {self.label[-6:]}".strip()[:20]
+        """What its groups are called. Some platforms cut it after twenty characters: what tells it apart is first."""
+        return f"作战室 {self.label[-6:]} {self.title}".strip()[:20]
 
     def has(self, staff_id: str) -> bool:
         return any(member.staff_id == staff_id for member in self.members)

@@ -62,6 +62,7 @@ async def _hear(uow: UnitOfWork, room: Room, stir: Stir, around: Around) -> None
         if not text or key in known:
             continue
         who = heard.entry.actor
+        uow.rooms.save(room)  # a group that is being made at this moment must not miss it
         uow.rooms.add_line(RoomLine(room.number, heard.entry.at, LineKind.NEWS, text, who, "", key))
         await mirror(uow, room, text, around, unshown_only=True, key=f"room.{room.number}.{key}")
         uow.touch(room_subject(room.number))

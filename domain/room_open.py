@@ -146,10 +146,13 @@ async def reopen(uow: UnitOfWork, room: Room, wish: OpenWish, around: Around) ->
         ended_by="",
         ended_name="",
         round=room.round + 1,
+        opened_at=around.now,
         order_state=wish.topic.order_state,
         reason=clean(wish.reason, MAX_REASON) or room.reason,
     )
     uow.rooms.save(again)
+    for subject in {again.subject, again.source}:
+        uow.rooms.watch(again.number, subject, 0)
     text = f"{wish.by.name}重开作战室" + (f"：{clean(wish.reason, MAX_REASON)}" if wish.reason else "")
     note(uow, again, LineKind.OPEN, text, wish.speaker, around.now)
     audit(

@@ -135,6 +135,7 @@ async def finish(
         return Answer.LATE, task, room
     done = replace(task, done_at=around.now, done_by=by.id, done_name=by.name, next_at=None)
     uow.rooms.save_task(done)
+    uow.rooms.save(room)  # a group that is being made at this moment must not miss it
     word = "跟进" if task.follow_up else "任务"
     late = "（超时）" if task.overdue(around.now) else ""
     text = f"{by.name}完成{word} {task.n}{late}：{task.title}"

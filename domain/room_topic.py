@@ -61,7 +61,7 @@ async def _of_order(uow: UnitOfWork, order: Order) -> Topic:
         name,
         order.key.platform_order_id,
         await _at_risk(uow, order),
-        {"订单": order.key.platform_order_id, **_goods(order)},
+        {**_number(order), **_goods(order)},
         order.state.value,
     )
 
@@ -69,7 +69,11 @@ async def _of_order(uow: UnitOfWork, order: Order) -> Topic:
 async def _of_alert(uow: UnitOfWork, alert: Alert) -> Topic:
     order = await uow.orders.get(alert.order_id) if alert.order_id else None
     place = Place("alert", alert.rule, alert.shop_code, alert.region, alert.warehouse, alert.owner)
-    facts = {"预警": f"{LEVEL_NAMES[alert.level]} {alert.title} {alert.number}", **alert.facts}
+    facts = {
+        **_number(order),
+        "预警": f"{LEVEL_NAMES[alert.level]} {alert.title} {alert.number}",
+        **alert.facts,
+    }
     return Topic(
         alert.subject if order else alert_subject(alert.number),
         alert_subject(alert.number),
@@ -86,7 +90,7 @@ async def _of_exception(uow: UnitOfWork, item: OrderException) -> Topic:
     is_order = item.subject.type == "order" and item.subject.id.isdigit()
     order = await uow.orders.get(int(item.subject.id)) if is_order else None
     place = Place("exception", item.kind, item.shop_code, item.region, item.warehouse, item.owner)
-    facts = {"异常": f"{KIND_NAMES[item.kind]} {item.number}", **item.facts}
+    facts = {**_number(order), "异常": f"{KIND_NAMES[item.kind]} {item.number}", **item.facts}
     return Topic(
         item.subject if order else exception_subject(item.number),
         exception_subject(item.number),
@@ -102,6 +106,10 @@ async def _of_exception(uow: UnitOfWork, item: OrderException) -> Topic:
 async def _at_risk(uow: UnitOfWork, order: Order) -> Money:
     back = totals(order, await uow.refunds.of_order(order.id)).refunded
     return Money(max(0, order.paid.minor - back.minor), order.paid.currency)
+
+
+def _number(order: Order | None) -> dict[str, str]:
+    return {"订单": order.key.platform_order_id} if order else {}
 
 
 def _goods(order: Order) -> dict[str, str]:

@@ -22,7 +22,10 @@ def may_try(state: ShopSync, mark: str, now: datetime) -> bool:
 
 
 def read_up_to(state: ShopSync, end: datetime, now: datetime) -> ShopSync:
-    """A whole window was read. The cursor never goes back: another run may have come further."""
+    """A whole window was read. The cursor never goes back: another run may have come further, and then there is
+    nothing to say."""
+    if state.cursor is not None and state.cursor >= end and not state.failures and not state.paused:
+        return state
     cursor = end if state.cursor is None else max(end, state.cursor)
     return replace(answered(state, now), cursor=cursor)
 

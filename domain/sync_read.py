@@ -14,7 +14,7 @@ from domain.sync_intake import SyncDesk, Taken, take_in
 from domain.sync_window import parts
 
 BATCH = 500  # orders stored at a time while a window is being read
-_TRIES = 5
+_TRIES = 20  # every lost one means that somebody else went on
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,14 @@ async def guarded(desk: SyncDesk, far: Far, tally: Tally, work: Awaitable[Any]) 
 
 
 async def change(desk: SyncDesk, shop_code: str, step: Callable[[ShopSync], ShopSync]) -> ShopSync:
-    """Bring a shop's state one step on; others may do so at the same time."""
+    """Bring a shop's state one step on; others may do so at the same time. A step that hands back what it was
+    given changes nothing."""
     for attempt in range(1, _TRIES + 1):
         uow = desk.unit_of_work()
         old = await uow.sync.shop(shop_code)
         new = step(old)
+        if new is old:
+            return old
         uow.sync.save_shop(new)
         if (old.resting, old.paused, old.unsettled) != (new.resting, new.paused, new.unsettled):
             uow.touch(sync_subject())

@@ -8,6 +8,7 @@ from datetime import datetime
 from domain.ports import AuthExpired, PermissionMissing
 from domain.sync import ShopSync
 from domain.sync_health import answered, failures_last_hour, may_try, read_up_to
+from domain.sync_held import ask_again
 from domain.sync_intake import SyncDesk
 from domain.sync_read import Far, Outcome, Tally, change, guarded, read_long, read_window
 from domain.sync_window import back, next_window
@@ -52,6 +53,7 @@ async def reread(desk: SyncDesk, far: Far, hours: int) -> Outcome:
 async def _look_back(desk: SyncDesk, far: Far, hours: int, tally: Tally) -> None:
     window = back(desk.clock.now(), hours, far.shop.capabilities)
     tally.taken += await read_long(desk, far.shop, window)
+    tally.taken += await ask_again(desk, far.shop)
     tally.windows += 1
     await change(desk, far.code, lambda old: answered(old, desk.clock.now()))
 

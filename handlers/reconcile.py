@@ -66,7 +66,6 @@ async def _show(ctx: Context, day: date, *, again: bool) -> None:
         ctx.show(reconcile_subject(day))
         return
     ctx.uow.books.save_day(wanted(book, day, now, ctx.here.to_args()))
-    ctx.uow.touch(reconcile_subject(day))
     ctx.say(f"正在对 {day} 的账，好了把卡片发给你")
 
 
@@ -186,14 +185,14 @@ async def excel_by_tap(ctx: Context, _tap: Tap, action: Action) -> None:
 
 @router.tap("reconcile.again")
 async def again_by_tap(ctx: Context, _tap: Tap, action: Action) -> None:
-    """The tapped card is drawn again when the day is done; no further card comes."""
+    """The tapped card is drawn again when the day is done, and not before: a card may have one drawing left."""
     if not _allowed(ctx.staff, ctx.scene.policies):
         return
     day = date.fromisoformat(action.subject.id)
     book = await ctx.uow.books.day(day)
     ctx.uow.books.save_day(wanted(book, day, ctx.scene.clock.now()))
-    ctx.uow.touch(reconcile_subject(day))
     ctx.redraw = False
+    ctx.say(f"正在重新对 {day} 的账，好了卡片会更新")
 
 
 @router.tap("differences.page")

@@ -47,7 +47,8 @@ async def _list(ctx: Context) -> None:
         account = ctx.inbound.account
         room = await ctx.uow.rooms.by_chat(account.platform, account.app, ctx.inbound.chat_id)
         if room is not None:
-            ctx.uow.send(SendCard(Recipient(Account(account.platform, account.app, ""), ctx.inbound.chat_id), room_subject(room.number)))
+            group = Recipient(Account(account.platform, account.app, ""), ctx.inbound.chat_id)
+            ctx.uow.send(SendCard(group, room_subject(room.number)))
             return
     rooms = await ctx.uow.rooms.open_of_staff(ctx.staff.id)
     if len(rooms) == 1:
@@ -120,6 +121,11 @@ async def _topic_of_room(ctx: Context, room: Room) -> Topic | None:
     return found or await topic_of(ctx.uow, room.subject, ctx.staff, policies)
 
 
+@router.tap("room.refresh")
+async def refresh(_ctx: Context, _tap: Tap, _action: Action) -> None:
+    """The tapped card is drawn again for every tap; whether it may be seen is asked when it is drawn."""
+
+
 @router.tap("room.show")
 async def show(ctx: Context, _tap: Tap, action: Action) -> None:
     if room := await visible_room(ctx, action.subject.id):
@@ -129,16 +135,12 @@ async def show(ctx: Context, _tap: Tap, action: Action) -> None:
 # --- speaking --------------------------------------------------------------------------------------------
 
 
-@router.command(
-    "记录", usage="记录 [WR编号] 内容", help="记进作战室的时间线，各群同步", aliases=("jilu",)
-)
+@router.command("记录", usage="记录 [WR编号] 内容", help="记进作战室的时间线，各群同步", aliases=("jilu",))
 async def record(ctx: Context, text: str) -> None:
     await _speak(ctx, text, LineKind.NOTE)
 
 
-@router.command(
-    "决定", usage="决定 [WR编号] 内容", help="把决定记进作战室，各群同步", aliases=("jueding",)
-)
+@router.command("决定", usage="决定 [WR编号] 内容", help="把决定记进作战室，各群同步", aliases=("jueding",))
 async def decide(ctx: Context, text: str) -> None:
     await _speak(ctx, text, LineKind.DECISION)
 
@@ -170,7 +172,9 @@ async def _speak(ctx: Context, text: str, kind: LineKind) -> None:
 # --- reading ---------------------------------------------------------------------------------------------
 
 
-@router.command("作战报告", usage="作战报告 [WR编号]", help="看作战室的全部记录和报告", aliases=("zuozhanbaogao",))
+@router.command(
+    "作战报告", usage="作战报告 [WR编号]", help="看作战室的全部记录和报告", aliases=("zuozhanbaogao",)
+)
 async def report(ctx: Context, text: str) -> None:
     room, _ = await room_here(ctx, text)
     if room is not None:

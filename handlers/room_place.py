@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cards.room_words import surroundings
 from domain.room import Room, can_see_room
 from domain.room_open import join
 from domain.room_tell import Speaker
 from domain.room_words import NUMBER
-from cards.room_words import surroundings
 from handlers.router import Context
 
 

@@ -7,7 +7,7 @@ import re
 from cards.action import Action
 from cards.room_words import surroundings
 from domain.chat import Tap
-from domain.room import Room, RoomTask, room_subject, split_task_id
+from domain.room import Room, RoomTask, split_task_id
 from domain.room_task import Answer, Giving, assign, finish, given_text, limit_text
 from domain.room_words import NUMBER, BadTaskWords, read_person, read_task
 from handlers.room_place import room_here, speaker

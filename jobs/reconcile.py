@@ -20,9 +20,11 @@ async def run(ctx: JobContext) -> Counts:
     """`date` of the arguments, or the day before the slot."""
     text = ctx.args.get("date", "")
     day = date.fromisoformat(text) if text else yesterday(ctx.due)
+    if day > yesterday(ctx.clock.now()):
+        raise ValueError(f"{day} 还没有过完，不能对账")
     if not ctx.payments:
         return {"收款账户": 0}
-    return counts(await compare_day(ctx, day))
+    return counts(await compare_day(ctx, day, take_over=True))
 
 
 def counts(book: BookDay) -> Counts:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from domain.books import (
     AccountState,
+    BillState,
     BookDay,
     DayBooks,
     DayState,
@@ -28,37 +30,55 @@ from domain.reconcile_engine import BillInput, Classified, EngineFailed, OursFil
 from jobs.reconcile_bills import gather, ledger
 from jobs.registry import JobContext
 
+T = TypeVar("T")
 _TRIES = 4  # of writing what came out, when somebody decides about a difference at the same moment
 _MICRO = timedelta(microseconds=1)
 _OLD = 500  # open differences of earlier days that are looked at again in one run
 _STEPS = 100
 
 
-async def compare_day(ctx: JobContext, day: date) -> BookDay:
-    """Compare a day, whether for the first time or again. Raises Untied or EngineFailed after it was told."""
-    book = await _begin(ctx, day)
-    if book is None:
+async def compare_day(ctx: JobContext, day: date, *, take_over: bool = False) -> BookDay:
+    """Compare a day, whether for the first time or again. Raises Untied or EngineFailed after it was told.
+
+    `take_over`: the caller is the only run of the job, so a comparison that is still marked as running has died,
+    or is the command line's, whose outcome is the same.
+    """
+    if not await _tried(lambda: _begin(ctx, day, take_over)):
         raise EngineFailed(f"{day} 正在对账，请等它做完")
     try:
         answer, bills, ours = await _compare(ctx, day)
     except (Untied, EngineFailed) as error:
-        await _failed(ctx, day, error)
+        words = f"{'合计对不上' if isinstance(error, Untied) else '没有算完'}：{error}"[:300]
+        await _tried(lambda: _failed(ctx, day, words))
         raise
-    done = await _keep(ctx, day, answer, bills, ours)
-    await _look_back(ctx, day)
+    await ctx.progress(92, _STEPS, "保存差异")
+    done = await _tried(lambda: _keep(ctx, day, answer, bills, ours))
+    await _tried(lambda: _look_back(ctx, day))
+    await ctx.progress(_STEPS, _STEPS, "完成")
     return done
 
 
-async def _begin(ctx: JobContext, day: date) -> BookDay | None:
-    """Take the day for LEASE; None when another process has it."""
+async def _tried(write: Callable[[], Awaitable[T]]) -> T:
+    """Once more from the start when somebody decided about a difference at the same moment."""
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return await write()
+        except Conflict:
+            if attempt == _TRIES:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+async def _begin(ctx: JobContext, day: date, take_over: bool) -> bool:
+    """Take the day for LEASE; False when somebody else has it."""
     uow, now = ctx.unit_of_work(), ctx.clock.now()
     book = await uow.books.day(day) or BookDay(day, DayState.WAITING)
-    if book.state is DayState.RUNNING and book.due is not None and book.due > now:
-        return None
-    book = replace(book, state=DayState.RUNNING, due=now + LEASE, tries=book.tries + 1)
-    uow.books.save_day(book)
+    running = book.state is DayState.RUNNING and book.due is not None and book.due > now
+    if running and not take_over:
+        return False
+    uow.books.save_day(replace(book, state=DayState.RUNNING, due=now + LEASE, tries=book.tries + 1))
     await uow.commit()
-    return replace(book, revision=book.revision + 1)
+    return True
 
 
 async def _compare(ctx: JobContext, day: date) -> tuple[Classified, tuple[AccountState, ...], OursFile]:
@@ -92,35 +112,41 @@ async def _keep(
     ctx: JobContext, day: date, answer: Classified, bills: tuple[AccountState, ...], ours: OursFile
 ) -> BookDay:
     """Settle with what other days know, and write everything in one go."""
-    await ctx.progress(92, _STEPS, "保存差异")
     policies = ctx.scene.policies
-    for _ in range(_TRIES):
-        uow, now = ctx.unit_of_work(), ctx.clock.now()
-        settled = await settle(uow, answer, day, policies.reconcile)
-        tally = Keeper(uow, now, policies.version).keep(day, settled, await uow.books.of_day(day))
-        before = await uow.books.day(day)
-        assert before is not None
-        books = summed(answer, settled, bills, ours)
-        book = replace(
-            before,
-            state=DayState.DONE,
-            due=next_try(now, day) if books.missing else None,
-            books=books,
-            settings_version=policies.version,
-            compared_at=now,
-            error="",
-            asked=(),
-        )
-        uow.books.save_day(book)
-        note_compared(uow, book, tally, ctx.asked_by.id if ctx.asked_by else "system", now)
-        _tell(ctx, uow, before, books)
-        try:
-            await uow.commit()
-        except Conflict:
-            continue
-        await ctx.progress(_STEPS, _STEPS, "完成")
-        return book
-    raise Conflict(f"the books of {day} change all the time")
+    uow, now = ctx.unit_of_work(), ctx.clock.now()
+    settled = await settle(uow, answer, day, policies.reconcile)
+    tally = Keeper(uow, now, policies.version).keep(day, settled, await uow.books.of_day(day))
+    before = await uow.books.day(day)
+    assert before is not None
+    books = summed(answer, settled, bills, ours)
+    book = replace(
+        before,
+        state=DayState.DONE,
+        due=now if await _came_meanwhile(uow, before) else next_try(now, day) if books.missing else None,
+        books=books,
+        settings_version=policies.version,
+        compared_at=now,
+        error="",
+        asked=(),
+    )
+    uow.books.save_day(book)
+    note_compared(uow, book, tally, ctx.asked_by.id if ctx.asked_by else "system", now)
+    _tell(ctx, uow, before, books)
+    await uow.commit()
+    return book
+
+
+async def _came_meanwhile(uow: UnitOfWork, running: BookDay) -> bool:
+    """Whether somebody handed in a bill after this comparison began: it may not have seen it."""
+    began = running.due - LEASE if running.due is not None else None
+    bills = await uow.books.bills(running.day)
+    return any(
+        bill.source != "api"
+        and bill.state is BillState.GOOD
+        and began is not None
+        and bill.received_at > began
+        for bill in bills
+    )
 
 
 def _tell(ctx: JobContext, uow: UnitOfWork, before: BookDay, books: DayBooks) -> None:
@@ -143,12 +169,11 @@ def _tell(ctx: JobContext, uow: UnitOfWork, before: BookDay, books: DayBooks) ->
     uow.touch(subject)
 
 
-async def _failed(ctx: JobContext, day: date, error: Exception) -> None:
+async def _failed(ctx: JobContext, day: date, words: str) -> None:
     """Never green: the day says that it could not be compared, and the old figures are not shown as if they held."""
     uow = ctx.unit_of_work()
     before = await uow.books.day(day)
     assert before is not None
-    words = f"{'合计对不上' if isinstance(error, Untied) else '没有算完'}：{error}"[:300]
     uow.books.save_day(replace(before, state=DayState.FAILED, due=None, error=words, asked=()))
     subject = reconcile_subject(day)
     places = [Recipient.from_args(place) for place in before.asked]

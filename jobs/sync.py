@@ -32,8 +32,9 @@ def desk_of(ctx: JobContext) -> SyncDesk:
 
 
 def shops_of(ctx: JobContext) -> list[Far]:
-    """Every connected shop, with the mark of its settings."""
-    return [Far(shop, _mark(ctx.scene, code)) for code, shop in ctx.shops.items()]
+    """Every connected shop that has a list to read, with the mark of its settings; the others push."""
+    shops = ((code, shop) for code, shop in ctx.shops.items() if shop.capabilities.pulls)
+    return [Far(shop, _mark(ctx.scene, code)) for code, shop in shops]
 
 
 def _mark(scene: Scene, code: str) -> str:

@@ -14,7 +14,7 @@ from jobs.sync import counts_of, desk_of, shops_of, tell
 
 
 class NoSuchShop(ValueError):
-    """The shop is not connected."""
+    """The shop is not connected, or has no list."""
 
 
 async def run(ctx: JobContext) -> Counts:
@@ -22,7 +22,10 @@ async def run(ctx: JobContext) -> Counts:
     desk = desk_of(ctx)
     far = next((far for far in shops_of(ctx) if far.code == ctx.args.get("shop", "")), None)
     if far is None:
-        raise NoSuchShop(f"店铺 {ctx.args.get('shop', '')} 没有接入：请在 config.yaml 的 shops 里配置")
+        code = ctx.args.get("shop", "")
+        if code in ctx.shops:
+            raise NoSuchShop(f"{ctx.scene.shop_name(code)} 只推送订单，没有可以拉取的列表")
+        raise NoSuchShop(f"店铺 {code} 没有接入：请在 config.yaml 的 shops 里配置")
     if not ctx.args.get("from"):
         return await _counts(ctx, await sync_shop(desk, far, force=True))
     window = Window(datetime.fromisoformat(ctx.args["from"]), datetime.fromisoformat(ctx.args["to"]))

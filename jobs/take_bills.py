@@ -63,7 +63,7 @@ def _account(owners: list[PaymentConnector], facts: BillFacts) -> PaymentConnect
         raise BadFile("这是资金账单，对账用的是交易账单（支付宝业务明细、微信交易账单），请下载那一种")
     if facts.scope is not BillScope.ALL:
         raise BadFile("这份账单只含付款或只含退款，请下载“全部”那一种")
-    mine = [c for c in owners if not facts.merchant or c.merchant == facts.merchant]
+    mine = [c for c in owners if not facts.merchant or c.merchant in ("", facts.merchant)]
     if not mine:
         raise BadFile(f"账单的商户号 {facts.merchant} 不在 config.yaml 的 payments 里，请管理员核对")
     if len(mine) > 1:

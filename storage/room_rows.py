@@ -62,6 +62,8 @@ def write_room(connection: Connection, room: Room) -> None:
     elif not update_where(connection, rooms, {"number": room.number, "revision": room.revision}, row):
         raise Conflict(f"room {room.number} is no longer at revision {room.revision}")
     _write_members(connection, room)
+    if not room.open:  # it listens no more, and must not be looked through for news for ever
+        connection.execute(sa.delete(room_watches).where(room_watches.c.number == room.number))
 
 
 def _write_members(connection: Connection, room: Room) -> None:

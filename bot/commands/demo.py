@@ -12,12 +12,14 @@ from bot import logs
 from bot.commands.sandbox import HOST, build, credentials, prepare
 from bot.compose import Desk, build_desk
 from bot.gallery import gallery_routes
+from bot.job_ports import JobPorts
 from bot.listen import open_socket, port_of, stand, until_stopped
 from bot.sandbox_connect import connect
 from bot.sandbox_settings import sandbox_settings
 from bot.server import build_app
-from domain.order import Order
 from domain.ports import Window
+from domain.sync_read import read_long
+from jobs import sync
 
 NAME = "demo"
 HELP = "try everything on this machine: server, sandbox and console on one port"
@@ -64,15 +66,15 @@ async def _demo(folder: Path, sock: socket.socket) -> None:
 
 
 async def pull_orders(desk: Desk) -> None:
-    """Every order of the last days, as far as it changed; safe to repeat."""
-    from storage.bulk import upsert_orders
-
+    """Every order of the last days at once, up to this second, then as the job does it; safe to repeat."""
+    context = JobPorts(desk.db, desk.scene, desk.shops, desk.payments).context("demo")
     now = desk.clock.now()
     window = Window(now - timedelta(days=SEEDED_DAYS), now + timedelta(minutes=1))
-    for code, shop in desk.shops.items():
-        orders = [order async for order in shop.iter_orders(window) if isinstance(order, Order)]
-        count = await upsert_orders(desk.db, orders, source=f"shop:{code}")
-        logs.log.info("orders pulled", shop=code, inserted=count.inserted, updated=count.updated)
+    for far in sync.shops_of(context):
+        if far.shop.capabilities.pulls:
+            taken = await read_long(sync.desk_of(context), far.shop, window)
+            logs.log.info("orders pulled", shop=far.code, inserted=taken.inserted, updated=taken.updated)
+    await sync.JOB.run(context)
 
 
 async def _announce(port: int) -> None:

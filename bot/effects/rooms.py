@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.effects_types import EffectContext, EffectHandler, EffectRefused, EffectRetry
 from bot.logs import log
 from bot.room_report import XLSX, workbook
-from bot.workers import in_worker
 from cards.door import ChatDoor, DoorError, GroupMade, Refused
 from cards.room import Inside, inside
 from cards.room_words import opening_text, platform_name, surroundings
 from domain.chat import Account, Recipient
 from domain.kept_file import kept
 from domain.outbox import Effect, SendCard, SendFile, SendText
-from domain.ports import UnitOfWork
+from domain.ports import Conflict, UnitOfWork
 from domain.room import LineKind, Room, RoomGroup, room_subject
 from domain.room_end import group_reader
 from domain.room_people import next_owner
 from domain.room_tell import MACHINE, Around, note, show_room, tell_people
 
 Door = tuple[str, str]
+MERGES = 8  # times a group that stands is noted in a room that changes all the while
 
 
 async def room_create(context: EffectContext, effect: Effect, attempt: int) -> None:
@@ -39,27 +40,34 @@ async def room_create(context: EffectContext, effect: Effect, attempt: int) -> N
         made = await chat.create_group(
             room.name, accounts[0], accounts[1:], key=f"room.{room.number}", attempt=attempt
         )
-        made = await _late_comers(context, room, around, door, chat, made)
+        await _note_group(context, room, door, chat, made)
     except Refused as error:
         await _without_group(context, room, door, str(error))
-        return
     except DoorError as error:  # nothing was made, or nobody knows: the door can tell on the next try
         raise EffectRetry(str(error), error.retry_after) from error
-    await _with_group(context, room, door, made)
 
 
-async def _late_comers(
-    context: EffectContext, room: Room, around: Around, door: Door, chat: ChatDoor, made: GroupMade
-) -> GroupMade:
-    """Who joined while the group was being made."""
-    now = await context.unit_of_work().rooms.get(room.number)
-    before = {member.staff_id for member in room.members}
-    late = [m.staff_id for m in now.members if m.staff_id not in before] if now else []
-    accounts = around.accounts(late, door)
-    if not accounts:
-        return made
-    added = await chat.change_group(made.chat_id, add=accounts, handle=made.handle)
-    return replace(made, missing=(*made.missing, *added.missing))
+async def _note_group(
+    context: EffectContext, room: Room, door: Door, chat: ChatDoor, made: GroupMade
+) -> None:
+    """What is said and who joins while the group is being made changes the room: then it is looked at again here, for
+    making the group again is what must not happen."""
+    known = {member.staff_id for member in room.members}
+    for tries in range(1, MERGES + 1):
+        now = await _room_now(context, room.number)
+        late = [member.staff_id for member in now.members if member.staff_id not in known]
+        accounts = surroundings(context.scene).accounts(late, door)
+        if accounts:
+            added = await chat.change_group(made.chat_id, add=accounts, handle=made.handle)
+            made = replace(made, missing=(*made.missing, *added.missing))
+            known |= set(late)
+        try:
+            await _with_group(context, now, door, made)
+        except Conflict:
+            if tries == MERGES:
+                raise
+        else:
+            return
 
 
 async def _with_group(context: EffectContext, room: Room, door: Door, made: GroupMade) -> None:
@@ -68,9 +76,13 @@ async def _with_group(context: EffectContext, room: Room, door: Door, made: Grou
     missing = tuple(dict.fromkeys(_name(context, account) for account in made.missing))
     group = RoomGroup(room.number, platform, app, made.chat_id, made.handle, "", missing, made.to_do)
     uow = context.unit_of_work()
+    uow.rooms.save(room)
     uow.rooms.save_group(group)
     address = context.scene.link(f"rooms/{room.number}", group_reader(room.number))
-    uow.send(SendText(group.here, opening_text(room, group, around, address)), key=f"{context.key}.opening")
+    said = (LineKind.NOTE, LineKind.DECISION, LineKind.NEWS, LineKind.TASK)
+    before = [line for line in await uow.rooms.lines(room.number, 20) if line.kind in said]
+    opening = opening_text(room, group, around, address, before)
+    uow.send(SendText(group.here, opening), key=f"{context.key}.opening")
     if around.doors[door].cards_to_groups:
         uow.send(SendCard(group.here, room_subject(room.number)), key=f"{context.key}.card")
     text = f"{platform_name(platform)}群已建"
@@ -151,7 +163,7 @@ async def room_report(context: EffectContext, effect: Effect, _attempt: int) -> 
     room = await _room(context, effect)
     uow = context.unit_of_work()
     given = await inside(uow, room, limit=1000)
-    content = await in_worker(workbook, given, context.scene.shop_name(room.shop_code))
+    content = await asyncio.to_thread(workbook, given, context.scene.shop_name(room.shop_code))
     name = f"作战报告-{room.number}.xlsx"
     file = kept(name, XLSX, content, context.clock.now())
     uow.files.save(file)
@@ -179,9 +191,13 @@ def _readers(given: Inside, context: EffectContext) -> list[Recipient]:
 
 
 async def _room(context: EffectContext, effect: Effect) -> Room:
-    room = await context.unit_of_work().rooms.get(effect.subject.id)
+    return await _room_now(context, effect.subject.id)
+
+
+async def _room_now(context: EffectContext, number: str) -> Room:
+    room = await context.unit_of_work().rooms.get(number)
     if room is None:
-        raise EffectRefused(f"no room {effect.subject.id}")
+        raise EffectRefused(f"no room {number}")
     return room
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import duckdb
 
-from domain.reconcile_engine import ANY_SHOP, BillInput, EngineRules, OursFile, Task, Untied
+from domain.reconcile_engine import ANY_SHOP, BillInput, EngineRules, Task, Untied
 
 _GROUP_ROWS = 5_000_000  # rows of one grouping: its table fits in a quarter of a gigabyte
 _OURS = (
@@ -17,24 +17,27 @@ _BILL = (
     "{'kind': 'VARCHAR', 'provider_no': 'VARCHAR', 'order_no': 'VARCHAR', 'refund_no': 'VARCHAR',"
     " 'amount': 'BIGINT', 'fee': 'BIGINT', 'at_us': 'BIGINT', 'line': 'BIGINT'}"
 )
+_NO_BILL = (
+    "(SELECT '' AS kind, '' AS provider_no, '' AS order_no, '' AS refund_no, 0::BIGINT AS amount, 0::BIGINT AS fee,"
+    " 0::BIGINT AS at_us, 0::BIGINT AS line WHERE false)"
+)
 _SUBS = "{'order_no': 'VARCHAR', 'sub_no': 'VARCHAR'}"
 _TEXTS = {
     _OURS: "['kind', 'shop', 'order_no', 'refund_no', 'buyer', 'flag']",
     _BILL: "['kind', 'provider_no', 'order_no', 'refund_no']",
     _SUBS: "['order_no', 'sub_no']",
 }
-_BILL_TABLE = (
-    "CREATE TABLE bill (account VARCHAR, kind VARCHAR, provider_no VARCHAR, order_no VARCHAR,"
-    " refund_no VARCHAR, amount BIGINT, fee BIGINT, at_us BIGINT, line BIGINT, key VARCHAR, fee_due BIGINT,"
-    " fee_off BOOLEAN, k UBIGINT)"
-)
 # One order once on each side, both payments of the same amount, nothing odd about either: matched by its number.
+# Two amounts of which one is counted negative are the same when the smaller is the larger turned round.
 _HARD = """
-INSERT INTO hard SELECT k, sum(n) >= 1000000 AND sum(n) % 1000000 = 0 FROM (
-  SELECT k, 1 AS n, amount AS gap, kind <> 'payment' OR flag = 'dead' AS odd FROM ours WHERE k % $parts = $part
+INSERT INTO hard SELECT k, NOT bool_or(mine) FROM (
+  SELECT k, true AS mine,
+    CASE WHEN kind <> 'payment' OR flag = 'dead' OR amount <= 0 THEN NULL ELSE amount END AS plain
+  FROM ours WHERE k % $parts = $part
   UNION ALL
-  SELECT k, 1000000, -amount, kind <> 'payment' OR fee_off OR key = '' FROM bill WHERE k % $parts = $part
-) GROUP BY k HAVING sum(n) <> 1000001 OR sum(gap) <> 0 OR bool_or(odd)
+  SELECT k, false, CASE WHEN kind <> 'payment' OR fee_off OR key = '' OR amount <= 0 THEN NULL ELSE -amount END
+  FROM bill WHERE k % $parts = $part
+) GROUP BY k HAVING count(*) <> 2 OR count(plain) <> 2 OR min(plain) <> -max(plain)
 """
 
 
@@ -68,10 +71,9 @@ def load(db: duckdb.DuckDBPyConnection, task: Task) -> None:
     )
     subs = read_csv(str(task.ours.subs), _SUBS)
     db.execute(f"CREATE VIEW subs AS SELECT * FROM {subs}")  # noqa: S608 - literals are quoted by text()
-    db.execute(_BILL_TABLE)
-    for bill in task.bills:
-        _bill(db, bill, task.rules)
-    _check(db, task.ours)
+    parts = [_bill(bill, task.rules) for bill in task.bills] or [_bill(None, task.rules)]
+    db.execute(f"CREATE TABLE bill AS {' UNION ALL '.join(parts)}")
+    _check(db, task)
 
 
 def find_hard(db: duckdb.DuckDBPyConnection) -> None:
@@ -80,7 +82,8 @@ def find_hard(db: duckdb.DuckDBPyConnection) -> None:
     found = db.execute("SELECT (SELECT count(*) FROM ours) + (SELECT count(*) FROM bill)").fetchone()
     parts = 1 + (found[0] if found else 0) // _GROUP_ROWS
     for part in range(parts):
-        db.execute(_HARD, {"parts": parts, "part": part})
+        whole = _HARD if parts > 1 else _HARD.replace("WHERE k % $parts = $part", "")
+        db.execute(whole, {"parts": parts, "part": part} if parts > 1 else None)
 
 
 def _rules(db: duckdb.DuckDBPyConnection, task: Task) -> None:
@@ -106,8 +109,8 @@ def _small(db: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]
         db.executemany(f"INSERT INTO {table.split(' ')[0]} VALUES ({marks})", rows)  # noqa: S608 - names of our own
 
 
-def _bill(db: duckdb.DuckDBPyConnection, bill: BillInput, rules: EngineRules) -> None:
-    """One account's rows; `key` is the order number without the provider's prefix."""
+def _bill(bill: BillInput | None, rules: EngineRules) -> str:
+    """One account's rows, as a query; `key` is the order number without the provider's prefix."""
     key = "order_no"
     for prefix in rules.order_prefixes:
         start = text(prefix)
@@ -115,28 +118,30 @@ def _bill(db: duckdb.DuckDBPyConnection, bill: BillInput, rules: EngineRules) ->
             f"CASE WHEN starts_with(order_no, {start}) AND length(order_no) > {len(prefix)}"
             f" THEN substr(order_no, {len(prefix) + 1}) ELSE {key} END"
         )
-    ppm = rules.fee_ppm.get(bill.account)
+    ppm = rules.fee_ppm.get(bill.account) if bill else None
     due = (
         "NULL::BIGINT"
         if ppm is None
         else f"CASE WHEN kind = 'payment' THEN (amount * {int(ppm)} + 500000) // 1000000 END"
     )
     slack = int(rules.tolerance.get("fee", 0))
-    db.execute(
-        f"INSERT INTO bill SELECT {text(bill.account)}, kind,"  # noqa: S608 - literals are quoted by text()
-        f" provider_no, order_no, refund_no, amount, fee, at_us, line, {key} AS key, {due} AS fee_due,"
-        f" coalesce(abs(fee - fee_due) > {slack}, false), hash(key) FROM {read_csv(str(bill.path), _BILL)}"
+    source = read_csv(str(bill.path), _BILL) if bill else _NO_BILL
+    account = text(bill.account if bill else "")
+    return (
+        f"SELECT {account} AS account, kind, provider_no, order_no, refund_no, amount, fee, at_us, line,"  # noqa: S608 - literals are quoted by text()
+        f" {key} AS key, {due} AS fee_due, coalesce(abs(fee - fee_due) > {slack}, false) AS fee_off,"
+        f" hash(key) AS k FROM {source}"
     )
-    found = db.execute(
-        "SELECT count(*), coalesce(sum(amount), 0)::BIGINT, coalesce(sum(fee), 0)::BIGINT FROM bill"
-        " WHERE account = ?",
-        [bill.account],
-    ).fetchone()
-    if found != (bill.rows, bill.amount, bill.fee):
-        raise Untied(f"账单 {bill.account} 读到 {found}，应为 {(bill.rows, bill.amount, bill.fee)}")
 
 
-def _check(db: duckdb.DuckDBPyConnection, ours: OursFile) -> None:
+def _check(db: duckdb.DuckDBPyConnection, task: Task) -> None:
+    """What was read is what was written, row for row and fen for fen."""
     found = db.execute("SELECT count(*), coalesce(sum(amount), 0)::BIGINT FROM ours").fetchone()
-    if found != (ours.rows, ours.amount):
-        raise Untied(f"订单导出读到 {found}，应为 {(ours.rows, ours.amount)}")
+    if found != (task.ours.rows, task.ours.amount):
+        raise Untied(f"订单导出读到 {found}，应为 {(task.ours.rows, task.ours.amount)}")
+    sums = "SELECT account, count(*), sum(amount)::BIGINT, sum(fee)::BIGINT FROM bill GROUP BY account"
+    read = {account: tuple(rest) for account, *rest in db.execute(sums).fetchall()}
+    for bill in task.bills:
+        wanted = (bill.rows, bill.amount, bill.fee)
+        if read.get(bill.account, (0, 0, 0)) != wanted:
+            raise Untied(f"账单 {bill.account} 读到 {read.get(bill.account)}，应为 {wanted}")

@@ -22,8 +22,8 @@ def workbook_rows(
     size = file.seek(0, 2)
     if sheet is None or sheet.start is None:
         return
-    share = size // max(1, sheet.height)
-    for number, cells in enumerate(sheet.iter_rows(), sheet.start[0] + 1):
+    share = size // max(1, sheet.total_height)
+    for number, cells in enumerate(sheet.iter_rows(), 1):
         progress(share)
         yield number, cells
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol, runtime_checkable
-
-import duckdb
+from typing import IO, TYPE_CHECKING, Protocol, runtime_checkable
 
 from domain.payment import NORMAL_COLUMNS, BadBill, KindTotal, RowKind
 from integrations.payment.bill_source import BillText
+
+if TYPE_CHECKING:
+    import duckdb
 
 MEMORY = "512MB"
 _MAX_FOOT = 100  # lines behind the table; a real bill has five
@@ -107,6 +108,8 @@ def _foot_at(block: str, marks: tuple[str, ...]) -> int:
 
 def run(table: FastTable, rows: Path, target: Path, parts: Split) -> dict[RowKind, KindSums] | None:
     """Write the normal rows; None when some row is not as it should be."""
+    import duckdb  # only where a bill is read: loading it costs a tenth of a second and its memory
+
     with duckdb.connect(config={"memory_limit": MEMORY, "threads": 2}) as engine:
         try:
             lines = engine.read_csv(

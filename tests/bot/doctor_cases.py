@@ -26,8 +26,10 @@ def with_door(settings: Settings, platform: str, **changes: Any) -> Settings:
 
 
 def with_shop(settings: Settings, **changes: Any) -> Settings:
-    first, *rest = settings.shops
-    return replace(settings, shops=(replace(first, values=replace(first.values, **changes)), *rest))
+    """The first Taobao shop with other values."""
+    chosen = next(shop for shop in settings.shops if shop.platform == "taobao")
+    changed = replace(chosen, values=replace(chosen.values, **changes))
+    return replace(settings, shops=tuple(changed if shop is chosen else shop for shop in settings.shops))
 
 
 def with_staff(settings: Settings, *people: Staff) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -24,7 +25,7 @@ def workbook(folder: Path, count: int = 3) -> WorkbookTask:
     return WorkbookTask((sales, differences), bills, {"ali:1": ("漏单", "DF1")})
 
 
-def read(path: Path, name: str) -> list[list[object]]:
+def read(path: Path, name: str) -> list[list[Any]]:
     return CalamineWorkbook.from_path(str(path)).get_sheet_by_name(name).to_python()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 from domain.books import BookDay, Category, DayState, Difference, DifferenceState
 from domain.books_day import summed
@@ -197,7 +198,7 @@ async def test_a_write_off_takes_two_and_the_right_two(database: Database) -> No
     done = await only(database, DAY)
     assert (done.state, done.outcome) == (
         DifferenceState.WRITTEN_OFF,
-        "核销：平台确认（孙账申请，钱进批准）",
+        "平台确认（孙账申请，钱进批准）",
     )
     assert await act(database, number, Deed.NOTE, words="补一句") is Answer.LATE
     await compare(database, DAY, found("not_in_bill", "a", 100))
@@ -219,7 +220,7 @@ async def test_what_is_not_listed_is_counted(database: Database) -> None:
     cut = replace(many, found=many.found[:1])
     uow = database.unit_of_work("t")
     settled = await settle(uow, cut, DAY, POLICY)
-    kept = summed(cut, settled, (), OursFile(*(2 * [None]), 2, 150))  # type: ignore[arg-type]  # no files here
+    kept = summed(cut, settled, (), OursFile(Path("none"), Path("none"), 2, 150))
     assert kept.unlisted == 1
     assert not kept.green
     assert Policies().version == "default"

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from domain.clock import ManualClock
 from domain.order import OrderKey
 from domain.ports import Conflict
 from domain.sync import Held, Push, PushState, Quarantined, ShopSync
@@ -126,7 +125,7 @@ async def test_old_pushes_are_forgotten_unless_they_still_wait(database: Databas
     assert [key for key in ("done", "waits", "new") if await read.push("tmall", key)] == ["waits", "new"]
 
 
-async def test_rows_are_counted_by_the_shops_own_times(database: Database, clock: ManualClock) -> None:
+async def test_rows_are_counted_by_the_shops_own_times(database: Database) -> None:
     made = [
         order(str(number), modified_at=NOW + number * MINUTE, created_at=NOW - (number - 3) * 600 * MINUTE)
         for number in range(6)

@@ -17,9 +17,11 @@ import pytest
 import xlsxwriter
 
 from domain.order import Order, OrderKey, OrderState
+from integrations.commerce import custom
+from integrations.commerce.custom import CustomSettings
 from integrations.commerce.custom.signature import sign
-from jobs import watch_folder
-from jobs.registry import Counts
+from jobs import take_orders, watch_folder
+from jobs.registry import BadFile, Counts, Upload
 from sandbox.faults import Fault
 from sandbox.shops.custom import CustomShops
 from sandbox.shops.shop_world import ShopWorld
@@ -104,7 +106,7 @@ async def test_what_goes_wrong_with_pushes_leaves_each_order_there_once(office: 
     numbers = {}
     for kind in kinds:
         faults.plant(Fault("custom", kind, count=1))
-        numbers[kind] = await sell(office)
+        numbers[kind] = await sell(office, status="paid")
     moved = till(office).books
     order = moved.orders[numbers["push_reordered"]]
     order.status, order.finished = "FINISHED", moved.world.clock.epoch_ms()
@@ -347,3 +349,38 @@ async def test_killed_between_reading_and_putting_away_changes_nothing(
     assert (await look(office, 1))["读入"] == 1
     assert await known(office, "SO000001") == before
     assert not (inbox / "pos-01_订单.csv").exists()
+
+
+async def test_a_folder_of_one_shop_s_own_needs_no_name(office: Office) -> None:
+    context = office.desk.job_context("own-folder")
+    answer = await take_orders.take(context, Upload("今天.csv", rows(5), "folder:mini-01"))
+    assert answer is not None
+    assert "小程序商城（mini-01）" in answer
+    assert await known(office, "SO000005", "mini-01") is not None
+
+
+async def test_rows_of_another_shop_are_not_taken_for_this_one_s(office: Office) -> None:
+    line = ("PAID", "TEA", "1", "9.90", "9.90", "2026-01-05 10:00:00", "2026-01-05 10:00:00")
+    head = "order_no,status,sku_code,qty,unit_price,order_amount,paid_at,updated_at,shop_code"
+    text = "\n".join(
+        [head, ",".join(("B000001", *line, "POS01")), ",".join(("B000002", *line, "mini01")), ""]
+    )
+    context = office.desk.job_context("mixed")
+    with pytest.raises(BadFile, match="第 3 行：shop_code：这一行是 mini-01 的"):
+        await take_orders.take(context, Upload("pos-01_混.csv", text.encode(), "folder:files"))
+    assert await known(office, "B000001") is not None
+    assert await known(office, "B000002") is None
+
+
+async def test_an_order_of_a_shop_that_only_pushes_cannot_be_asked_for_and_says_so(office: Office) -> None:
+    secret = till(office).books.secret("pos-01")
+    settings = CustomSettings(secret=secret, shop_id="POS01", region="华东", name="门店收银一号店")
+    desk = office.desk
+    assert isinstance(desk.shops, dict)
+    desk.shops["pos-01"] = custom.build("pos-01", settings, desk.session, desk.clock)
+    number = await sell(office)
+    await pushed(office)
+    await office.say("dingtalk", LIN, f"查单 {number}")
+    card = await office.card("dingtalk", LIN, number)
+    await office.tap("dingtalk", LIN, card, "刷新")
+    await office.text("dingtalk", LIN, "只推送订单")

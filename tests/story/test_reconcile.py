@@ -272,7 +272,7 @@ async def test_the_workbook_has_three_sheets_and_no_formula(tmp_path: Path, plat
         details = book.get_sheet_by_name("实收明细").to_python()
         assert len(details) == 5
         assert [row[3] for row in details].count("'=1+1") == 1
-        assert sum(float(row[5]) for row in details[1:]) == pytest.approx(100 + 101 + 102 + 5)
+        assert sum(float(str(row[5])) for row in details[1:]) == pytest.approx(100 + 101 + 102 + 5)
         [_, difference] = book.get_sheet_by_name("差异清单").to_python()
         assert difference[1:3] == ["漏单", "账单有收款，没有这张订单"]
 

@@ -19,7 +19,7 @@ from domain.sync import Held, ShopSync
 from jobs import sweep, sync, sync_counts
 from jobs.registry import Counts, Job
 from sandbox.faults import Fault
-from tests.office import LIN, PATIENCE, PLATFORMS, WU, ZHOU, Office, open_office
+from tests.office import LIN, PATIENCE, PLATFORMS, WU, ZHOU, Office, holds, open_office
 
 DAY = timedelta(days=1)
 SHOP, NAME = "tmall-flagship", "天猫旗舰店"
@@ -174,7 +174,7 @@ async def test_a_row_that_makes_no_sense_waits_in_quarantine(office: Office, pla
     assert held is not None
     assert (held.state, number in held.raw) == (Held.OPEN, True)
     await office.say(platform, ZHOU, f"同步状态 {NAME}")
-    card = await office.card(platform, ZHOU, "隔离 1 单", "隔离单")
+    card = await office.card(platform, ZHOU, "1 张订单在隔离区", "隔离单")
     await office.say(platform, LIN, f"重新处理 {number}")
     await office.text(platform, LIN, number, "重新处理好了，已入库")
     assert await office.desk.db.unit_of_work("look").orders.by_key(key)
@@ -182,7 +182,7 @@ async def test_a_row_that_makes_no_sense_waits_in_quarantine(office: Office, pla
     assert held is not None
     assert held.state is Held.CLEARED
     await office.tap(platform, ZHOU, card, "刷新")
-    await office.card(platform, ZHOU, f"{NAME} 同步", "隔离 0 单")
+    await office.wait(platform, ZHOU, lambda m: holds(m, f"{NAME} 同步") and not holds(m, "隔离区"))
     await office.say(platform, LIN, f"重新处理 {number}")
     await office.text(platform, LIN, "隔离区里没有订单")
 

@@ -11,7 +11,7 @@ from storage.database import Database
 from storage.errors import StorageUnavailable
 
 GROUP = "额度"
-ORDER = 60
+ORDER = 56
 
 
 def subjects(exam: Exam) -> list[tuple[str, Database]]:

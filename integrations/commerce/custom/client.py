@@ -11,8 +11,6 @@ from urllib.parse import quote, urlencode, urlsplit
 import aiohttp
 import orjson
 import stamina
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 from yarl import URL
 
 from domain.clock import Clock
@@ -22,6 +20,7 @@ from domain.ports import (
     PermissionMissing,
     Rejected,
     RemoteTemporary,
+    ShopError,
     Throttled,
     Window,
 )
@@ -29,6 +28,7 @@ from integrations.commerce.custom.errors import ClockSkew, by_status
 from integrations.commerce.custom.pacing import Pacer
 from integrations.commerce.custom.settings import CustomSettings
 from integrations.commerce.custom.signature import sign
+from integrations.commerce.resting import Rest
 
 ATTEMPTS = 3
 RETRY_SECONDS = 20.0
@@ -36,7 +36,8 @@ SHORT_WAIT_SECONDS = 3.0  # a longer one is left to the caller
 BREAK_AFTER = 5
 BREAK_SECONDS = 30.0
 _SKEW_WORTH_MINDING = timedelta(seconds=2)  # a Date header knows whole seconds only
-_HEALTHY = [Throttled, AuthExpired, PermissionMissing, Rejected, NotFound, ClockSkew]
+# Answers of a system that works: they say nothing about its health.
+_HEALTHY = (Throttled, AuthExpired, PermissionMissing, Rejected, NotFound, ClockSkew)
 
 
 class Paused(RemoteTemporary):
@@ -66,9 +67,7 @@ class ContractClient:
         self._base = settings.api_base.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
         self._pacer = Pacer(settings.rate_per_second)
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAK_AFTER, default_ttl=BREAK_SECONDS, exclude=list(_HEALTHY)
-        )
+        self._rest = Rest(clock, BREAK_AFTER, BREAK_SECONDS)
         self._offset = timedelta()
 
     async def orders(self, window: Window, *, cursor: str = "", limit: int = 0) -> Mapping[str, Any]:
@@ -93,12 +92,18 @@ class ContractClient:
 
     async def _guarded(self, path: str) -> Mapping[str, Any]:
         await self._pacer.turn()
-        breaker = await self._breakers.get_breaker(self._shop)
+        if self._rest.resting:
+            raise Paused(f"店铺 {self._shop} 的系统连续出错，已暂停调用，半分钟后自动恢复")
         try:
-            async with breaker:
-                return await self._send(path)
-        except OpenedState:
-            raise Paused(f"店铺 {self._shop} 的系统连续出错，已暂停调用，半分钟后自动恢复") from None
+            answer = await self._send(path)
+        except ShopError as error:
+            if isinstance(error, _HEALTHY):
+                self._rest.worked()
+            else:
+                self._rest.failed()
+            raise
+        self._rest.worked()
+        return answer
 
     async def _send(self, path: str) -> Mapping[str, Any]:
         url = f"{self._base}{path}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from domain.contract import milliseconds, order_state, refund_state, version_of
+from domain.contract import milliseconds, version_of
 from domain.masks import mask_address, mask_name, mask_phone
 from domain.money import Money
 from domain.order import (
@@ -26,6 +26,7 @@ from domain.order import (
 )
 from domain.ports import Unreadable
 from integrations.commerce.custom.formats import BadField, moment, money, rows, table, text, whole
+from integrations.commerce.custom.states import order_state, refund_state
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SMALLEST_VERSION = 10**12  # milliseconds since 1970; a counter would always lose against a file's time

@@ -5,13 +5,15 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from integrations.payment.alipay.bill import AlipayDialect
 from integrations.payment.alipay.client import AlipayClient
 from integrations.payment.alipay.connector import AlipayConnector
 from integrations.payment.alipay.settings import AlipaySettings
 
-__all__ = ["PROVIDER", "SETTINGS", "AlipayConnector", "AlipaySettings", "build"]
+__all__ = ["DIALECT", "PROVIDER", "SETTINGS", "AlipayConnector", "AlipaySettings", "build"]
 
 PROVIDER = "alipay"
+DIALECT = AlipayDialect
 SETTINGS = AlipaySettings
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from integrations.payment.wechatpay.bill import WechatDialect
 from integrations.payment.wechatpay.client import WechatPayClient
 from integrations.payment.wechatpay.connector import WechatPayConnector
 from integrations.payment.wechatpay.settings import WechatPaySettings
 
-__all__ = ["PROVIDER", "SETTINGS", "WechatPayConnector", "WechatPaySettings", "build"]
+__all__ = ["DIALECT", "PROVIDER", "SETTINGS", "WechatPayConnector", "WechatPaySettings", "build"]
 
 PROVIDER = "wechatpay"
+DIALECT = WechatDialect
 SETTINGS = WechatPaySettings
 
 

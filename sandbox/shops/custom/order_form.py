@@ -71,7 +71,8 @@ def build_order(books: Books, shop_code: str, form: Mapping[str, Any]) -> Order:
     if unknown := set(form) - _FIELDS:
         raise BadPayload(f"unknown fields {', '.join(sorted(unknown))}; known: {', '.join(sorted(_FIELDS))}")
     shop, rng = books.shops[shop_code], random.Random(books.next_number("filler"))
-    status, now = _status(form), books.world.clock.epoch_ms()
+    status = _status(form, PAID if shop.ships else FINISHED)  # what is sold over the counter is done
+    now = books.world.clock.epoch_ms()
     lines = _lines(rng, form.get("items"))
     post_fee = _read(form, "post_fee", fen, 0)
     asked = sum(line.qty * line.price for line in lines) + post_fee
@@ -115,8 +116,8 @@ def _number(books: Books, shop_code: str, form: Mapping[str, Any]) -> str:
     return number
 
 
-def _status(form: Mapping[str, Any]) -> str:
-    word = str(form.get("status") or PAID)
+def _status(form: Mapping[str, Any], default: str) -> str:
+    word = str(form.get("status") or default)
     status = _WORDS.get(word, word)
     if status not in STATUS_TEXTS:
         raise BadPayload(f"status: {word!r} is no status; known: {', '.join((*_WORDS, *STATUS_TEXTS))}")
