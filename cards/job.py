@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from cards import sample_data
 from cards.action import Action
-from cards.job_words import detail_words, line_words
-from cards.model import Button, Card, Field, Light, Style
+from cards.job_words import row_words
+from cards.model import Button, Card, Light, Style
 from cards.sample_data import Sample
 from cards.scene import Scene, Viewer
 from domain.chat import SubjectRef
@@ -17,8 +17,7 @@ from domain.ports import UnitOfWork
 
 SUBJECT = "job"
 PER_PAGE = 4
-LABEL_LENGTH = 5
-DETAIL_LENGTH = 34  # four of them fit where WeCom shows 160 characters
+LINE_LENGTH = 39  # four of them fit where WeCom shows 160 characters
 
 
 async def build(
@@ -45,15 +44,14 @@ def view(scene: Scene, subject: SubjectRef, lines: Sequence[JobLine], page: int,
         summary=f"任务 {len(lines)} 个，{word}",
         light=Light.RED if failing else Light.GREEN,
         subtitle=f"第 {page}/{pages} 页，{running} 个在跑",
-        fields=tuple(Field(line.info.title[:LABEL_LENGTH], line_words(line, now)) for line in shown),
-        lines=tuple(_cut(detail_words(line)) for line in shown) or ("没有归你管的任务，请找主管",),
+        lines=tuple(_cut(row_words(line, now)) for line in shown) or ("没有归你管的任务，请找主管",),
         buttons=_buttons(subject, page, pages),
         footer=f"编号 {viewer.short_trace}",
     )
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= DETAIL_LENGTH else f"{text[: DETAIL_LENGTH - 1]}…"
+    return text if len(text) <= LINE_LENGTH else f"{text[: LINE_LENGTH - 1]}…"
 
 
 def _buttons(subject: SubjectRef, page: int, pages: int) -> tuple[Button, ...]:

@@ -61,9 +61,16 @@ def line_words(line: JobLine, now: datetime) -> str:
     return f"{MARKS[last.state]} {day_time(last.finished_at, now)} {word}{following}"
 
 
-def detail_words(line: JobLine) -> str:
-    """The schedule and what the last run brought: `店铺同步 每 10 分钟：新订单 12`."""
+def row_words(line: JobLine, now: datetime) -> str:
+    """A job in one row of the list: `✔ 店铺同步 每 10 分钟：新订单 12（10:20），下次 10:30`."""
     head = f"{line.info.title} {line.info.schedule}"
-    if line.last is None:
-        return head
-    return f"{head}：{line.last.error or counted(line.last.counts)}"
+    following = f"，下次 {day_time(line.info.next_due, now)}" if line.info.next_due else ""
+    current, last = line.current, line.last
+    if current is not None and current.state is RunState.RUNNING:
+        return f"{MARKS[current.state]} {head}：在跑 {progressed(current)}".rstrip()
+    if last is None or last.finished_at is None:
+        return f"· {head}{following}"
+    if last.state is RunState.FAILED:
+        return f"{MARKS[last.state]} {head}：失败，{last.error}"
+    mark, done = MARKS.get(last.state, "·"), day_time(last.finished_at, now)
+    return f"{mark} {head}：{counted(last.counts)}（{done}）{following}"

@@ -35,7 +35,9 @@ from domain.room import (
 from domain.staff import Staff
 
 SUBJECT = "room"
-TASK_LINES, STORY_LINES, FINISH_BUTTONS, MOST_FACTS = 6, 3, 2, 4
+TASK_LINES, STORY_LINES, FINISH_BUTTONS = 5, 3, 2
+LINE_BUDGET = 128  # characters under the facts; the footer and an end's words need the rest of a phone's 160
+HOW = "记录/决定 内容 · 派活 @姓名 内容 时限 · 结束"
 GROUP_READER = ""  # the id of the staff a group's card is drawn for (bot/rendering.py)
 
 
@@ -81,7 +83,7 @@ def view(scene: Scene, given: Inside, viewer: Viewer) -> Card:
         summary=f"{room.number} {room.name}：{room.cause if not room.open else _count(left)}",
         light=_light(scene, room, left),
         subtitle=f"{scene.shop_name(room.shop_code) or '作战室'} · {room.number}",
-        fields=_fields(scene, given),
+        fields=_fields(given),
         lines=_lines(scene, given),
         buttons=_buttons(room, left, viewer.staff) if room.open else (),
         menu=_menu(room),
@@ -101,43 +103,63 @@ def _light(scene: Scene, room: Room, left: Sequence[RoomTask]) -> Light:
     return Light.GREEN if not room.open and not left else Light.YELLOW
 
 
-def _fields(scene: Scene, given: Inside) -> tuple[Field, ...]:
-    room = given.room
-    fields = [Field(label[:5], value[:30]) for label, value in list(room.facts.items())[:MOST_FACTS]]
-    if given.order is not None:
-        fields.append(Field("状态", STATE_NAMES[given.order.state]))
+def _fields(given: Inside) -> tuple[Field, ...]:
+    """Six, which is what a phone shows as facts."""
+    room, order = given.room, given.order
+    facts = list(room.facts.items())[: 2 if order is not None else 3]
+    fields = [Field(label[:5], value[:30]) for label, value in facts]
+    if order is not None:
+        fields.append(Field("状态", STATE_NAMES[order.state]))
     if room.amount.minor:
         fields.append(Field("风险金额", str(room.amount)))
-    expected = sum(door.makes_groups for door in scene.doors.values())
     names = "、".join(member.name for member in room.members)
-    return (
-        *fields,
-        Field("负责人", room.owner_name),
-        Field("成员", names if len(names) <= 30 else f"{names[:24]}…共{len(room.members)}人"),
-        Field("群", where(given.groups, expected)),
-    )
+    people = names if len(names) <= 30 else f"{names[:24]}…共{len(room.members)}人"
+    return (*fields, Field("负责人", room.owner_name), Field("成员", people))
 
 
 def _lines(scene: Scene, given: Inside) -> tuple[str, ...]:
+    """As many as a phone shows, the more important ones first chosen, then in the order of reading."""
     room = given.room
-    lines = [f"原因：{room.reason}"] if room.reason and room.open else []
+    wanted = [
+        *((0, line) for line in _standing(given)),
+        *((5, f"因：{room.reason}"[:40]) for _ in [1] if room.reason and room.open),
+        *((1, line[:40]) for line in _people(scene, given) if room.open),
+        *((2 if task.open else 4, task_line(task, scene)) for task in _tasks_shown(given.tasks)),
+        *((3 + n, line) for n, line in _story(scene, given)),
+        *((6, text) for text in [HOW] if room.open),
+    ]
+    left = LINE_BUDGET
+    chosen = []
+    for number, (_, text) in sorted(enumerate(wanted), key=lambda one: (one[1][0], one[0])):
+        if len(text) + 1 <= left:
+            left -= len(text) + 1
+            chosen.append(number)
+    return tuple(wanted[number][1] for number in sorted(chosen))
+
+
+def _standing(given: Inside) -> list[str]:
+    room = given.room
     if not room.open:
-        lines += [f"原因：{room.cause}"[:80], f"影响：{room.effect}"[:80]]
-    elif room.step is not Step.NONE:
-        lines.append(f"正在填结束报告（{STEP_NAMES[room.step]}）")
-    lines += room.notes
-    for group in given.groups:
-        lines += [f"没能拉进群：{'、'.join(group.missing)}"] if group.missing else []
-    shown = _tasks_shown(given.tasks)
-    lines += [task_line(task, scene) for task in shown]
-    if len(given.tasks) > len(shown):
-        lines.append(f"还有 {len(given.tasks) - len(shown)} 个任务，点“看全部”")
-    kinds = (LineKind.TASK, LineKind.OPEN)
-    story = [line for line in given.lines if line.kind not in kinds][-STORY_LINES:]
-    lines += [line_text(line, scene)[:80] for line in story if line.text not in room.notes]
-    if room.open:
-        lines.append(f"记录 内容 · 决定 内容 · 派活 @姓名 内容 时限 · 结束（多个作战室时带 {room.number}）")
-    return tuple(lines)
+        return [f"原因：{room.cause}"[:36], f"影响：{room.effect}"[:36]]
+    return [f"正在填结束报告（{STEP_NAMES[room.step]}）"] if room.step is not Step.NONE else []
+
+
+def _people(scene: Scene, given: Inside) -> list[str]:
+    """Who is not there, and which group is not."""
+    missing = dict.fromkeys(name for group in given.groups for name in group.missing)
+    lines = list(given.room.notes[:2])
+    lines += [f"没能拉进群：{'、'.join(missing)}"] if missing else []
+    if not given.groups or any(not group.chat_id or group.to_do for group in given.groups):
+        expected = sum(door.makes_groups for door in scene.doors.values())
+        lines.append(f"群：{where(given.groups, expected)}")
+    return lines
+
+
+def _story(scene: Scene, given: Inside) -> list[tuple[int, str]]:
+    """The newest of the timeline, and how old each is in it: the newest is shown before older ones are."""
+    kinds = (LineKind.NOTE, LineKind.DECISION, LineKind.NEWS)
+    newest = [line for line in given.lines if line.kind in kinds][-STORY_LINES:]
+    return [(min(len(newest) - 1 - n, 2), line_text(line, scene)[:40]) for n, line in enumerate(newest)]
 
 
 def _tasks_shown(tasks: Sequence[RoomTask]) -> list[RoomTask]:

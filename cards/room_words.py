@@ -10,6 +10,7 @@ from domain.room import Room, RoomGroup, RoomLine, RoomTask, Step
 from domain.room_task import limit_text
 from domain.room_tell import Around
 
+LINE_TITLE = 16  # characters of a task on the room's card
 PLATFORMS = {"wecom": "企业微信", "dingtalk": "钉钉"}
 STEPS = {
     Step.CAUSE: "第 1/3 步：原因是什么？",
@@ -40,11 +41,12 @@ def task_light(task: RoomTask, scene: Scene) -> Light:
 def task_line(task: RoomTask, scene: Scene) -> str:
     """`🔴 2. 核对库存 @赵仓 18:00 前`, `✅ 2. 核对库存 赵仓 11:20`."""
     now = scene.clock.now()
+    title = task.title if len(task.title) <= LINE_TITLE else f"{task.title[: LINE_TITLE - 1]}…"
     if not task.open:
-        return f"✅ {task.n}. {task.title} {task.done_name} {day_time(task.done_at, now)}"
+        return f"✅ {task.n}. {title} {task.done_name} {day_time(task.done_at, now)}"
     light = task_light(task, scene)
     mark = f"{light.value} " if light.value else "▫️ "
-    return f"{mark}{task.n}. {task.title} @{task.assignee_name} {limit_text(task.due_at, now)} 前"
+    return f"{mark}{task.n}. {title} @{task.assignee_name} {limit_text(task.due_at, now)} 前"
 
 
 def line_text(line: RoomLine, scene: Scene) -> str:

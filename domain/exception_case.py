@@ -64,7 +64,8 @@ async def settle(
     uow: UnitOfWork, about: About, wrong: Sequence[Wrong], around: Around, *, kinds: Sequence[str]
 ) -> list[OrderException]:
     """Make the open exceptions of a subject, as far as they are of `kinds`, exactly those that are wrong now:
-    raise what is new, change what changed, end what is over. What was raised or turned red; `tell` says it. The caller commits."""
+    raise what is new, change what changed, end what is over. What was raised or turned red; `tell` says it. The
+    caller commits."""
     open_now = {one.kind: one for one in await uow.exceptions.open_of(about.subject) if one.kind in kinds}
     settled = {one.kind: one for one in await uow.exceptions.closed_of(about.subject)}
     raised: list[OrderException] = []

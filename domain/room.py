@@ -53,8 +53,9 @@ class Room:
     room, so that there are never two. `source` is what it was opened from, `kind` its type and `rule` the alert's
     rule or the exception's kind; both chose the people. `notes` name who could not be found, and holes of the rota.
 
-    `round` counts how often it was opened (1 the first time), `opened_at` is the last of them; `revision` is storage's, for compare-and-set. `cause`,
-    `effect` and `plans` are filled step by step by 结束; `step_by` is who is filling them.
+    `round` counts how often it was opened (1 the first time), `opened_at` is the last of them; `revision` is
+    storage's, for compare-and-set. `cause`, `effect` and `plans` are filled step by step by 结束; `step_by` is who is
+    filling them.
     """
 
     number: str

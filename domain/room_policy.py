@@ -69,8 +69,9 @@ class RoomPolicy:
     step_wait: timedelta = timedelta(minutes=30)
 
     def roles_for(self, kind: str, rule: str) -> tuple[Role, ...]:
-        found = self.roles.get(f"{kind}.{rule}") or self.roles.get(kind)
-        return found or _roles()[kind]
+        """What is written wins over what is not, the finer over the coarser."""
+        given, usual, fine = self.roles, _roles(), f"{kind}.{rule}"
+        return given.get(fine) or given.get(kind) or usual.get(fine) or usual[kind]
 
     def faults(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """What cannot be meant, by where it stands."""

@@ -19,7 +19,7 @@ from domain.chat import Tap
 from domain.staff import Role, Staff
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=35)
 _NUMBER = re.compile(r"AL\d{6}[0-9A-Z]{6}", re.IGNORECASE)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(天|小时|个小时|h|分钟|分|m|d)", re.IGNORECASE)
 _UNITS = {"天": 1440, "d": 1440, "小时": 60, "个小时": 60, "h": 60, "分钟": 1, "分": 1, "m": 1}

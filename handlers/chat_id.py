@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=90)
 EXAMPLE = "finance"  # a name of `chats:` that is also a role, so that it means something as it stands
 
 

@@ -21,7 +21,7 @@ from domain.exception_case import audit, close, take
 from domain.outbox import Effect
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=36)
 _KINDS = {name: kind for kind, name in KIND_NAMES.items()}
 
 

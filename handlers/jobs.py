@@ -31,7 +31,7 @@ from domain.job import (
 from handlers.nearest import GOOD_ENOUGH, sound
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=70)
 _DAYS_AGO = {"今天": 0, "今日": 0, "昨天": 1, "昨日": 1, "前天": 2}
 _FULL_DATE = re.compile(r"(\d{4})[-/.年]?(\d{1,2})[-/.月]?(\d{1,2})日?")
 _SHORT_DATE = re.compile(r"(\d{1,2})[-/.月](\d{1,2})日?")

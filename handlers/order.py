@@ -15,7 +15,7 @@ from handlers.entry import allowed_commands
 from handlers.nearest import nearest_commands
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=10)
 MAX_PASTE = 4000
 # Shops number their orders with at least this many characters; shorter codes are not worth a call.
 SHOP_NUMBER_LENGTH = 10

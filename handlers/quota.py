@@ -7,7 +7,7 @@ from domain.policy import Policies
 from domain.staff import Role, Staff
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=80)
 
 
 def may_see(staff: Staff, _policies: Policies) -> bool:

@@ -18,7 +18,7 @@ from domain.staff import Staff
 from handlers.order import show_found
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=30)
 
 
 def _may_ask(staff: Staff, policies: Policies) -> bool:

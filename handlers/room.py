@@ -16,7 +16,7 @@ from domain.room_words import NUMBER
 from handlers.room_place import listed, room_here, speaker, visible_room
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=40)
 _SOURCES = {"AL": "alert", "EX": "exception"}
 _BETWEEN = " \u3000:：,，"
 

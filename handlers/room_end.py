@@ -14,7 +14,7 @@ from domain.room_words import EndWords, read_end
 from handlers.room_place import room_here, speaker, visible_room
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(topic="作战室", place=41)
 _STOP = frozenset({"取消", "算了", "先不结束"})
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 
@@ -52,10 +52,19 @@ async def step_answered(ctx: Context, text: str) -> bool:
         return False
     if ctx.scene.clock.now() - room.step_at > ctx.scene.policies.rooms.step_wait:
         return False
+    if ctx.inbound.chat_id and not await _in_its_group(ctx, room):
+        return False
     if not _HAN.search(text) and any(token.strong for token in find_tokens(text)):
         return False
     await _go_on(ctx, room, text.strip())
     return True
+
+
+async def _in_its_group(ctx: Context, room: Room) -> bool:
+    """What is said in some other group is not meant for this room."""
+    account = ctx.inbound.account
+    here = await ctx.uow.rooms.by_chat(account.platform, account.app, ctx.inbound.chat_id)
+    return here is not None and here.number == room.number
 
 
 async def _go_on(ctx: Context, room: Room, text: str) -> None:

@@ -13,7 +13,7 @@ from domain.room_words import NUMBER, BadTaskWords, read_person, read_task
 from handlers.room_place import room_here, speaker
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(topic="作战室", place=41)
 JOB_WORD = "任务"  # `任务` alone lists the jobs (handlers/jobs.py), which passes on what it does not know
 
 

@@ -72,7 +72,8 @@ def everyone(_staff: Staff, _policies: Policies) -> bool:
 
 @dataclass(frozen=True)
 class Command:
-    """`name` and `aliases` are what people type first; `usage` and `help` stand in 帮助 for those allowed."""
+    """`name` and `aliases` are what people type first; `usage` and `help` stand in 帮助 for those allowed,
+    under `topic`, topics with a smaller `place` first."""
 
     name: str
     handler: CommandHandler
@@ -80,12 +81,19 @@ class Command:
     help: str
     aliases: tuple[str, ...] = ()
     allowed: Allowed = everyone
+    topic: str = ""
+    place: int = 50
 
 
 @dataclass
 class Router:
-    """The handlers of one module. Refuses a name registered twice when the table is compiled."""
+    """The handlers of one module. Refuses a name registered twice when the table is compiled.
 
+    Its commands stand together in 帮助, under the first of them or under `topic` (a command of another module).
+    """
+
+    topic: str = ""
+    place: int = 50
     commands: list[Command] = field(default_factory=list)
     taps: dict[str, TapHandler] = field(default_factory=dict)
     free_text: list[tuple[int, FreeTextHandler]] = field(default_factory=list)
@@ -101,7 +109,9 @@ class Router:
         allowed: Allowed = everyone,
     ) -> Callable[[CommandHandler], CommandHandler]:
         def register(handler: CommandHandler) -> CommandHandler:
-            self.commands.append(Command(name, handler, usage, help, aliases, allowed))
+            topic = self.topic or (self.commands[0].name if self.commands else name)
+            made = Command(name, handler, usage, help, aliases, allowed, topic, self.place)
+            self.commands.append(made)
             return handler
 
         return register

@@ -20,7 +20,7 @@ from domain.sync_words import EXAMPLES, BadSyncWords, read_sync_words
 from handlers.nearest import sound
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=60)
 PULL_JOB = "sync_pull"
 GOOD_ENOUGH = 60.0
 

@@ -13,7 +13,7 @@ from cards.words import words
 from domain.permission import can_decide_refund
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=20)
 MOST = 20
 LOOKED_AT = 200  # refunds; more than that waiting is a state of its own
 

@@ -9,7 +9,7 @@ from domain.policy import Policies
 from domain.staff import Staff
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=90)
 SHORTEST = 6
 MAX_LINES = 60
 

@@ -12,7 +12,7 @@ from handlers.alert import explain as explain_alert
 from handlers.refund import visible_refund
 from handlers.router import Context, Router
 
-router = Router()
+router = Router(place=60)
 
 
 @router.command(

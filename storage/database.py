@@ -16,8 +16,6 @@ from storage.engines import Engines
 from storage.inbox import Inbox
 from storage.inbox_log import InboxLog
 from storage.outbox import Outbox
-from storage.postgres_engines import PostgresEngines
-from storage.postgres_inbox import PostgresInboxLog
 from storage.secrets import DataKeys
 from storage.sqlite_engines import SqliteEngines
 from storage.sqlite_inbox import SqliteInboxLog
@@ -89,6 +87,10 @@ def open_database(url: str, *, clock: Clock, data_key: bytes) -> Database:
             sqlite = SqliteEngines(_sqlite_path(parsed))
             return Database(sqlite, SqliteInboxLog(sqlite), clock, keys)
         case "postgresql" | "postgres":
+            # Only where it is used: loading it takes as long as a tenth of a start.
+            from storage.postgres_engines import PostgresEngines
+            from storage.postgres_inbox import PostgresInboxLog
+
             postgres = PostgresEngines(parsed)
             return Database(postgres, PostgresInboxLog(postgres.dsn), clock, keys)
         case other:

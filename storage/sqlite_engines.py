@@ -15,15 +15,18 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from storage.errors import translated
 from storage.sqlite_writer import SqliteWriter
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 T = TypeVar("T")
 
@@ -49,11 +52,17 @@ class SqliteEngines:
             f"sqlite:///{path}", pool_size=1, max_overflow=0, pool_reset_on_return=None
         )
         sa.event.listen(self.points, "connect", _on_reader_connect)
-        self.scans = create_async_engine(
-            f"sqlite+aiosqlite:///{path}", pool_size=_READERS, max_overflow=0, pool_reset_on_return=None
-        )
-        sa.event.listen(self.scans.sync_engine, "connect", _on_reader_connect)
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+
+    @cached_property
+    def scans(self) -> AsyncEngine:
+        """Made at the first scan: loading what it needs takes as long as a tenth of a start."""
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        url = f"sqlite+aiosqlite:///{self.path}"
+        engine = create_async_engine(url, pool_size=_READERS, max_overflow=0, pool_reset_on_return=None)
+        sa.event.listen(engine.sync_engine, "connect", _on_reader_connect)
+        return engine
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         with translated(), self.points.connect() as connection:
@@ -78,7 +87,8 @@ class SqliteEngines:
         return connection
 
     async def close(self) -> None:
-        await self.scans.dispose()
+        if "scans" in self.__dict__:
+            await self.scans.dispose()
         self.points.dispose()
         await asyncio.wrap_future(self.submit(self._engine.dispose))
         self.writer.shutdown()

@@ -17,6 +17,7 @@ from domain.ports import Conflict
 from storage import audit_rows, outbox, outgoing_rows
 from storage.alerts import SqlAlerts
 from storage.books import SqlBooks
+from storage.digests import SqlDigests
 from storage.engines import Engines
 from storage.exceptions import SqlExceptions
 from storage.housekeeping import SqlHousekeeping
@@ -33,7 +34,6 @@ from storage.refunds import SqlRefunds, write_refund
 from storage.rooms import SqlRooms
 from storage.secrets import DataKeys
 from storage.sent_cards import SqlSentCards, write_card
-from storage.digests import SqlDigests
 from storage.sync_states import SqlSyncStates
 from storage.tables import inbox as inbox_table
 from storage.traces import SqlTraces

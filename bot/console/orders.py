@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bot.compose import Desk
 
 MOST_DIGITS = 18  # of an order's own id
+SOURCES = {"shop": "店铺", "desk": "前哨", "import": "导入"}
 
 
 def routes(desk: Desk) -> Iterable[web.RouteDef]:
@@ -53,7 +54,10 @@ def _page(desk: Desk, order: Order, refunds: Sequence[Refund], staff: Staff) -> 
         Part(
             "经过",
             heads=("时间", "经过", "谁"),
-            rows=[(moment(one.at), mask_phones_in(one.text), one.source) for one in story],
+            rows=[
+                (moment(one.at), mask_phones_in(one.text), SOURCES.get(one.source, one.source))
+                for one in story
+            ],
         ),
     ]
     seen = moment(order.seen_at or order.modified_at or order.created_at)

@@ -41,12 +41,19 @@ table { border-collapse: collapse; width: 100%; } th { text-align: left; color: 
 th, td { padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td { overflow-wrap: anywhere; } td:first-child { white-space: nowrap; } p { margin: .2rem 0; }
 .soft { color: var(--soft); font-size: .9rem; }
+@media (max-width: 40rem) {
+  thead { display: none; }
+  tr { display: flex; flex-wrap: wrap; gap: 0 .9rem; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: 0; }
+  td::before { content: attr(data-head) " "; color: var(--soft); font-size: .85rem; }
+  td:empty { display: none; } }
 </style></head><body><main>
 <h1>{{ title }}</h1>{% if subtitle %}<p class="soft">{{ subtitle }}</p>{% endif %}
 {% for part in parts %}<section>{% if part.title %}<h2>{{ part.title }}</h2>{% endif %}
 {% if part.facts %}<dl>{% for label, value in part.facts %}<dt>{{ label }}</dt><dd>{{ value }}</dd>{% endfor %}</dl>
 {% elif part.rows %}<table><thead><tr>{% for head in part.heads %}<th>{{ head }}</th>{% endfor %}</tr></thead>
-<tbody>{% for row in part.rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>
+<tbody>{% for row in part.rows %}<tr>
+{% for cell in row %}<td data-head="{{ part.heads[loop.index0] }}">{{ cell }}</td>{% endfor %}</tr>{% endfor %}</tbody>
 </table>
 {% else %}<p class="soft">{{ part.empty }}</p>{% endif %}</section>{% endfor %}
 <p class="soft">{{ footer }}</p></main></body></html>"""

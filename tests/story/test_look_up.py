@@ -17,8 +17,16 @@ async def test_help_lists_only_what_the_caller_may_do(office: Office, platform: 
     assert "同意" not in service
     assert "追踪" not in service
     await office.say(platform, QIAN, "help")
-    finance = await office.text(platform, QIAN, "同意 RF编号")
+    finance = await office.text(platform, QIAN, "钱进", "同意、驳回")
     assert "退款 订单号" not in finance
+    assert len(finance.splitlines()) < 20
+    await office.say(platform, QIAN, "帮助 同意")
+    topic = await office.text(platform, QIAN, "同意 RF编号", "退款单 RF编号")
+    assert "查单" not in topic
+    await office.say(platform, QIAN, "帮助 全部")
+    await office.text(platform, QIAN, "同意 RF编号", "静默 2小时 [编号]")
+    await office.say(platform, LIN, "帮助 对帐")
+    assert "对账" not in await office.text(platform, LIN, "没有你能用的命令“对帐”")
 
 
 @both

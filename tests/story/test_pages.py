@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -18,12 +17,12 @@ PHONE = "13800138000"
 
 
 @pytest.fixture
-async def order_id(office: Office) -> AsyncIterator[int]:
+async def order_id(office: Office) -> int:
     office.sandbox.world.clock.set(MORNING)
     number = await office.order(buyer_message=f"{SCRIPT} 打 {PHONE}")
     order = await office.desk.db.unit_of_work("t").orders.by_key(OrderKey("tmall-flagship", number))
     assert order
-    yield order.id
+    return order.id
 
 
 async def test_an_order_page_opens_with_its_ticket_alone(office: Office, order_id: int) -> None:
