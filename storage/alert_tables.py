@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from storage.columns import number, text, time
 from storage.tables import metadata, refunds
 
 _OPEN = sa.text("state = 'open'")
 _LOOK = sa.text("next_at IS NOT NULL")
-
-
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
-
-
-def _time(name: str, *, nullable: bool = True) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=nullable)
-
-
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
 
 
 # What an order turns next under a rule, and when: evaluation reads only what has come due.
@@ -29,8 +18,8 @@ timers = sa.Table(
     sa.Column("order_id", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("rule", sa.Text, primary_key=True),
     sa.Column("level", sa.Text, nullable=False),
-    _time("due", nullable=False),
-    _text("shop_code"),
+    time("due", nullable=False),
+    text("shop_code"),
     sa.Index("ix_alert_timers_due", "due", "rule", "level"),
     sa.Index("ix_alert_timers_shop", "rule", "shop_code"),
     sqlite_with_rowid=False,
@@ -43,37 +32,37 @@ alerts = sa.Table(
     sa.Column("subject_type", sa.Text, nullable=False),
     sa.Column("subject_id", sa.Text, nullable=False),
     sa.Column("rule", sa.Text, nullable=False),
-    _text("title"),
+    text("title"),
     sa.Column("level", sa.Text, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    _time("start", nullable=False),
-    _time("red_at", nullable=False),
-    _time("raised_at", nullable=False),
-    _text("settings_version"),
+    time("start", nullable=False),
+    time("red_at", nullable=False),
+    time("raised_at", nullable=False),
+    text("settings_version"),
     sa.Column("facts", sa.Text, nullable=False),
-    _text("trace_id"),
-    _text("label"),
-    _text("shop_code"),
-    _text("region"),
-    _text("warehouse"),
-    _number("amount"),
+    text("trace_id"),
+    text("label"),
+    text("shop_code"),
+    text("region"),
+    text("warehouse"),
+    number("amount"),
     sa.Column("currency", sa.Text, nullable=False),
-    _text("chat"),
-    _text("owner_role"),
-    _text("owner"),
-    _text("shown"),
-    _time("turned_at"),
-    _time("acknowledged_at"),
-    _time("reminded_at"),
-    _time("snoozed_until"),
-    _time("escalated_at"),
-    _time("next_at"),
-    _time("ended_at"),
-    _text("ended_by"),
-    _text("reason"),
+    text("chat"),
+    text("owner_role"),
+    text("owner"),
+    text("shown"),
+    time("turned_at"),
+    time("acknowledged_at"),
+    time("reminded_at"),
+    time("snoozed_until"),
+    time("escalated_at"),
+    time("next_at"),
+    time("ended_at"),
+    text("ended_by"),
+    text("reason"),
     sa.Column("story", sa.Text, nullable=False),
-    _number("turn"),
-    _number("revision"),
+    number("turn"),
+    number("revision"),
     sa.Index("ix_alerts_subject", "subject_type", "subject_id", "state"),
     # One open alert for each subject and rule, whoever raises it.
     sa.Index(
@@ -97,10 +86,10 @@ folds = sa.Table(
     sa.Column("rule", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("chat", sa.Text, nullable=False),
-    _text("title"),
-    _time("opened_at", nullable=False),
-    _number("count"),
-    _number("revision"),
+    text("title"),
+    time("opened_at", nullable=False),
+    number("count"),
+    number("revision"),
     sa.Index("ix_alert_folds_key", "rule", "kind", "chat", "opened_at"),
 )
 
@@ -118,9 +107,9 @@ feeding = sa.Table(
     "alert_feeding",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
-    _text("version"),
-    _number("cursor"),
-    _number("fed"),
+    text("version"),
+    number("cursor"),
+    number("fed"),
     sa.Column("done", sa.Boolean, nullable=False),
 )
 
@@ -139,7 +128,7 @@ samples = sa.Table(
     sa.Column("gauge", sa.Text, primary_key=True),
     sa.Column("shop_code", sa.Text, primary_key=True),
     sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
-    _number("value"),
+    number("value"),
     sqlite_with_rowid=False,
 )
 
@@ -149,7 +138,7 @@ watch_leases = sa.Table(
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("holder", sa.Text, nullable=False),
-    _time("until", nullable=False),
+    time("until", nullable=False),
 )
 
 # For 我的待办: refunds that wait for somebody's decision, however many are decided.

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from storage.columns import number, text
 from storage.tables import metadata, orders
-
-
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
-
-
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
-
 
 # One row a day that was compared, or is to be: `due` is when, or the end of the lease while it runs.
 book_days = sa.Table(
@@ -23,12 +15,12 @@ book_days = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("due", sa.BigInteger),
     sa.Column("summary", sa.Text, nullable=False),
-    _text("settings_version"),
+    text("settings_version"),
     sa.Column("compared_at", sa.BigInteger),
-    _text("error"),
-    _number("tries"),
+    text("error"),
+    number("tries"),
     sa.Column("asked", sa.Text, nullable=False, server_default="[]"),
-    _number("revision"),
+    number("revision"),
     sa.Index(
         "ix_book_days_due",
         "due",
@@ -44,15 +36,15 @@ book_bills = sa.Table(
     sa.Column("day", sa.Text, primary_key=True),
     sa.Column("digest", sa.Text, primary_key=True),
     sa.Column("state", sa.Text, nullable=False),
-    _text("name"),
-    _text("source"),
+    text("name"),
+    text("source"),
     sa.Column("received_at", sa.BigInteger, nullable=False),
-    _text("path"),
-    _text("rows_path"),
-    _number("rows"),
-    _number("amount"),
-    _number("fee"),
-    _text("reason"),
+    text("path"),
+    text("rows_path"),
+    number("rows"),
+    number("amount"),
+    number("fee"),
+    text("reason"),
     sa.Index("ix_book_bills_day", "day"),
     sa.Index("ix_book_bills_digest", "digest"),
 )
@@ -65,33 +57,33 @@ book_differences = sa.Table(
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("category", sa.Text, nullable=False),
     sa.Column("rule", sa.Text, nullable=False),
-    _text("kind"),
-    _text("side"),
-    _text("account"),
-    _text("shop_code"),
-    _text("order_no"),
-    _text("refund_no"),
-    _text("provider_no"),
-    _number("ours"),
-    _number("theirs"),
-    _number("stake"),
+    text("kind"),
+    text("side"),
+    text("account"),
+    text("shop_code"),
+    text("order_no"),
+    text("refund_no"),
+    text("provider_no"),
+    number("ours"),
+    number("theirs"),
+    number("stake"),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("facts", sa.Text, nullable=False),
-    _text("settings_version"),
+    text("settings_version"),
     sa.Column("created_at", sa.BigInteger, nullable=False),
-    _number("line"),
+    number("line"),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("explained", sa.Boolean, nullable=False, server_default=sa.false()),
-    _text("owner"),
-    _text("owner_name"),
-    _text("asked_by"),
-    _text("asked_name"),
-    _text("reason"),
-    _text("outcome"),
+    text("owner"),
+    text("owner_name"),
+    text("asked_by"),
+    text("asked_name"),
+    text("reason"),
+    text("outcome"),
     sa.Column("notes", sa.Text, nullable=False),
     sa.Column("closed_at", sa.BigInteger),
-    _text("trace_id"),
-    _number("revision"),
+    text("trace_id"),
+    number("revision"),
     sa.UniqueConstraint("day", "key", name="uq_book_differences_key"),
     sa.Index("ix_book_differences_order", "order_no", "day"),
     # What waits for a person, however much is done.

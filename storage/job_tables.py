@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from storage.columns import number, text
 from storage.tables import metadata
-
-
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
-
-
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
-
 
 # The jobs this installation knows. A job's row is also its lock: whoever changes its runs holds it.
 jobs = sa.Table(
     "jobs",
     metadata,
     sa.Column("name", sa.Text, primary_key=True),
-    _text("title"),
-    _text("schedule"),
-    _text("owner"),
+    text("title"),
+    text("schedule"),
+    text("owner"),
     sa.Column("enabled", sa.Boolean, nullable=False),
     sa.Column("next_due", sa.BigInteger),
     sa.Column(
@@ -40,20 +32,20 @@ job_runs = sa.Table(
     sa.Column("due", sa.BigInteger, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("ready_at", sa.BigInteger),
-    _text("worker"),
-    _text("trace_id"),
+    text("worker"),
+    text("trace_id"),
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("args", sa.Text, nullable=False, server_default="{}"),
-    _text("asked_by"),
-    _number("attempts"),
+    text("asked_by"),
+    number("attempts"),
     sa.Column("started_at", sa.BigInteger),
     sa.Column("finished_at", sa.BigInteger),
-    _number("millis"),
+    number("millis"),
     sa.Column("counts", sa.Text, nullable=False, server_default="{}"),
-    _text("error"),
-    _number("done"),
-    _number("total"),
-    _text("note"),
+    text("error"),
+    number("done"),
+    number("total"),
+    text("note"),
     sa.Index(
         "ix_job_runs_going",
         "job",
@@ -72,10 +64,10 @@ job_troubles = sa.Table(
     sa.Column("since", sa.BigInteger, nullable=False),
     sa.Column("last_at", sa.BigInteger, nullable=False),
     sa.Column("last_run", sa.Text, nullable=False),
-    _text("error"),
-    _number("failures"),
+    text("error"),
+    number("failures"),
     sa.Column("recovered_at", sa.BigInteger),
-    _number("revision"),
+    number("revision"),
     # A job is in one trouble at a time.
     sa.Index(
         "uq_job_troubles_open",

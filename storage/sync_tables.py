@@ -4,42 +4,28 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from storage.columns import ROW_ID, number, text, time
 from storage.tables import metadata, orders
-
-_Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-
-
-def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False, server_default="")
-
-
-def _time(name: str, *, nullable: bool = True) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=nullable)
-
-
-def _number(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, server_default="0")
-
 
 # `failed_at`: JSON list of microseconds, the failures of the last hour. `resting`, `unsettled`: 0 or 1.
 sync_shops = sa.Table(
     "sync_shops",
     metadata,
     sa.Column("shop_code", sa.Text, primary_key=True),
-    _time("cursor"),
-    _time("tried_at"),
-    _time("succeeded_at"),
-    _number("failures"),
+    time("cursor"),
+    time("tried_at"),
+    time("succeeded_at"),
+    number("failures"),
     sa.Column("failed_at", sa.Text, nullable=False, server_default="[]"),
-    _time("next_try"),
-    _number("resting"),
-    _text("last_error"),
-    _text("paused"),
-    _time("counted_at"),
-    _number("ours"),
-    _number("theirs"),
-    _number("unsettled"),
-    _number("revision"),
+    time("next_try"),
+    number("resting"),
+    text("last_error"),
+    text("paused"),
+    time("counted_at"),
+    number("ours"),
+    number("theirs"),
+    number("unsettled"),
+    number("revision"),
 )
 
 # `raw_cipher`: the row as it came, sealed, because it may name the receiver.
@@ -48,17 +34,17 @@ sync_quarantine = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("shop_code", sa.Text, nullable=False),
-    _text("platform_order_id"),
-    _text("reason"),
+    text("platform_order_id"),
+    text("reason"),
     sa.Column("raw_cipher", sa.LargeBinary),
-    _time("first_seen", nullable=False),
-    _time("last_seen", nullable=False),
-    _number("tries"),
-    _number("warning"),
+    time("first_seen", nullable=False),
+    time("last_seen", nullable=False),
+    number("tries"),
+    number("warning"),
     sa.Column("state", sa.Text, nullable=False),
-    _time("settled_at"),
-    _text("settled_by"),
-    _number("revision"),
+    time("settled_at"),
+    text("settled_by"),
+    number("revision"),
     sa.Index(
         "ix_sync_quarantine_open",
         "shop_code",
@@ -71,14 +57,14 @@ sync_quarantine = sa.Table(
 sync_pushes = sa.Table(
     "sync_pushes",
     metadata,
-    sa.Column("id", _Id, primary_key=True),
+    sa.Column("id", ROW_ID, primary_key=True),
     sa.Column("shop_code", sa.Text, nullable=False),
     sa.Column("event_key", sa.Text, nullable=False),
-    _text("kind"),
-    _text("order_id"),
-    _time("received_at", nullable=False),
+    text("kind"),
+    text("order_id"),
+    time("received_at", nullable=False),
     sa.Column("state", sa.Text, nullable=False),
-    _number("revision"),
+    number("revision"),
     sa.UniqueConstraint("shop_code", "event_key", name="uq_sync_pushes_event"),
     sa.Index("ix_sync_pushes_received", "received_at"),
 )
