@@ -30,8 +30,8 @@ def card_id_of(key: str) -> str:
 
 
 def digest(card: Card) -> str:
-    """Of everything shown but the footer: a new trace or time there is no reason to spend a message."""
-    return hashlib.sha256(repr(replace(card, footer="")).encode()).hexdigest()[:16]
+    """Of everything shown but footer and link: a new trace or ticket there is no reason to spend a message."""
+    return hashlib.sha256(repr(replace(card, footer="", link="")).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

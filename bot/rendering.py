@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.card_delivery import Renderer
 from cards.model import Card
@@ -24,6 +25,9 @@ def renderer(scene: Scene) -> Renderer:
         staff = scene.directory.by_account(account) if account.user_id else GROUP
         if staff is None:  # has left since: there is nothing for these eyes any more
             return None
-        return await render(scene, uow, subject, params, Viewer(staff, trace_id))
+        card = await render(scene, uow, subject, params, Viewer(staff, trace_id))
+        if card is None or not card.page or not staff.id:
+            return card
+        return replace(card, link=scene.link(card.page, staff.id))
 
     return draw

@@ -54,6 +54,7 @@ def view(scene: Scene, alert: Alert, order: Order | None, viewer: Viewer, step: 
     return Card(
         # A card that has turned is worth the last means a door has of changing it (`Card.urgent`).
         kind="alert.turned" if _turned(alert) else "alert",
+        page=f"orders/{alert.order_id}" if alert.order_id else "",
         subject=alert_subject(alert.number),
         title=head,
         summary=f"{alert.number} {alert.label} {head}",

@@ -58,6 +58,7 @@ def view(scene: Scene, item: OrderException, viewer: Viewer, step: str = "") -> 
     name = KIND_NAMES[item.kind]
     return Card(
         kind="exception",
+        page=f"orders/{item.subject.id}" if item.subject.type == "order" else "",
         subject=exception_subject(item.number),
         title=f"{name} {item.label[-12:]}",
         summary=f"{item.number} {name} {item.label}：{_seen(item)}",

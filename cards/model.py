@@ -63,6 +63,8 @@ class Card:
     menu: tuple[Button, ...] = ()
     final: str = ""
     footer: str = ""
+    page: str = ""  # the staff page behind it, under /console: `orders/12`
+    link: str = ""  # its address for this reader, filled when the card is drawn
 
     @property
     def heading(self) -> str:

@@ -45,6 +45,7 @@ def view(scene: Scene, order: Order, refunds: Sequence[Refund], viewer: Viewer, 
     age = f"数据 {day_time(order.seen_at or order.modified_at or order.created_at, now)}"
     return Card(
         kind="order",
+        page=f"orders/{order.id}",
         subject=order_subject(order.id),
         title=f"{state} {order.paid if order.paid.minor else order.total}",
         summary=f"订单 {order.key.platform_order_id} {state}",

@@ -41,6 +41,7 @@ def view(scene: Scene, refund: Refund, order: Order, viewer: Viewer, step: str =
     word, light = headline(refund)
     return Card(
         kind="refund",
+        page=f"orders/{refund.order_id}",
         subject=refund_subject(refund.number),
         title=f"退款 {refund.amount} {word}",
         summary=f"{refund.number} 订单 {order.key.platform_order_id} 退款 {refund.amount} {word}",

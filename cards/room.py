@@ -78,6 +78,7 @@ def view(scene: Scene, given: Inside, viewer: Viewer) -> Card:
     left = [task for task in given.tasks if task.open]
     return Card(
         kind="room",
+        page=f"rooms/{room.number}",
         subject=room_subject(room.number),
         title=room.name,
         summary=f"{room.number} {room.name}：{room.cause if not room.open else _count(left)}",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from cards.model import Button, Field
-from domain.chat import SubjectRef
-from integrations.chat.wecom.card import console_link, left_out, render_card, render_update
+from integrations.chat.wecom.card import left_out, render_card, render_update
 from integrations.chat.wecom.lint import display_cuts, lint_card
-from integrations.chat.wecom.settings import HOME
 from sandbox.wecom.cards import check
 from sandbox.wecom.errors import WecomError
 from tests.integrations.wecom_kit import final_card, refund_card
 
 URL = "https://bot.example.com"
+LINK = f"{URL}/console/orders/1?ticket=t"
 
 
 def test_a_live_card() -> None:
@@ -59,7 +59,7 @@ def test_an_update_between_keeps_live_buttons() -> None:
 def test_a_card_final_from_the_start_is_a_notice_with_a_link() -> None:
     card = render_card(final_card(), "c1", URL)
     assert card["card_type"] == "text_notice"
-    assert card["card_action"] == {"type": 1, "url": f"{URL}/console/refunds/RF20260101001"}
+    assert card["card_action"] == {"type": 1, "url": LINK}
     assert card["sub_title_text"].startswith("已由周全同意\n")
     assert lint_card(card) == []
     bare = render_card(refund_card(final="已撤回", menu=()), "c1", URL)
@@ -72,9 +72,7 @@ def test_a_live_card_without_buttons_can_still_be_updated() -> None:
     """Only cards with buttons or a menu bring a response code (§4.1)."""
     plain = render_card(refund_card(buttons=(), menu=()), "c1", URL)
     assert plain["card_type"] == "button_interaction"
-    assert plain["button_list"] == [
-        {"type": 1, "text": "查看详情", "url": f"{URL}/console/refunds/RF20260101001", "style": 2}
-    ]
+    assert plain["button_list"] == [{"type": 1, "text": "查看详情", "url": LINK, "style": 2}]
     menu = render_card(refund_card(buttons=()), "c1", URL)
     assert (menu["card_type"], menu["task_id"]) == ("text_notice", "c1")
     assert "action_menu" in menu
@@ -97,10 +95,9 @@ def test_long_text_keeps_the_footer() -> None:
     assert left_out(refund_card()) == []
 
 
-def test_links() -> None:
-    assert console_link(URL + "/", SubjectRef("order", "A/1")) == f"{URL}/console/orders/A%2F1"
-    assert console_link(URL, SubjectRef("help", "x")) == f"{URL}/console/"
-    assert console_link(HOME, SubjectRef("order", "1")) == HOME
+def test_a_card_without_a_page_leads_to_the_server() -> None:
+    bare = render_card(replace(final_card(), link=""), "c1", URL + "/")
+    assert bare["card_action"] == {"type": 1, "url": URL}
 
 
 @pytest.mark.parametrize(

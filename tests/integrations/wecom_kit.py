@@ -63,6 +63,7 @@ def refund_card(**changes: Any) -> Card:
     card = Card(
         kind="refund",
         subject=subject,
+        link="https://bot.example.com/console/orders/1?ticket=t",
         title="退款 ¥128.00 待审批",
         summary="退款 RF20260101001 待审批",
         light=Light.YELLOW,

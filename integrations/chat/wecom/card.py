@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from cards.model import Button, Card, Field, Style
-from domain.chat import SubjectRef
-from integrations.chat.wecom.settings import HOME
 
 TemplateCard = dict[str, Any]
 
@@ -17,25 +14,15 @@ STYLES = {Style.PRIMARY: 1, Style.NORMAL: 2, Style.DANGER: 3}
 MENU_TITLE = "更多"
 OPEN_TEXT = "查看详情"
 DONE_TEXT, DONE_KEY = "已处理", "done"
-PAGES = {"order": "orders", "refund": "refunds"}
-
-
-def console_link(public_url: str, subject: SubjectRef) -> str:
-    """The subject's page in the staff console; WeCom's own home when the bot has no address."""
-    base = public_url.rstrip("/")
-    page = PAGES.get(subject.type)
-    if base == HOME:
-        return base
-    return f"{base}/console/{page}/{quote(subject.id, safe='')}" if page else f"{base}/console/"
 
 
 def render_card(card: Card, card_id: str, public_url: str) -> TemplateCard:
     """For sending. Only cards that can never change any more are plain notices.
 
     A live card without buttons gets one that opens its page: a button card brings a response code,
-    and with it the means to show the final state.
+    and with it the means to show the final state. `public_url` is where a card without a page leads.
     """
-    link = console_link(public_url, card.subject)
+    link = card.link or public_url.rstrip("/")
     body = _body(card) | _menu(card.menu)
     if card.final or (not card.buttons and card.menu):
         extra = {"card_type": "text_notice", "card_action": {"type": 1, "url": link}}
