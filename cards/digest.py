@@ -71,12 +71,15 @@ def _with_change(figure: Figure) -> str:
     change = figure.change
     if change is None or figure.before is None:
         return figure.text
+    if not figure.before:
+        return f"{figure.text}（上周 0）"  # from nothing, no share says how much it grew
     arrow = "↑" if change > 0 else "↓" if change < 0 else "→"
     return f"{figure.text} {arrow}{abs(change):.0%}" if change else f"{figure.text} →"
 
 
 def _is_worse(figure: Figure) -> bool:
-    change = figure.change or 0.0
+    """Also what nobody counted a week ago, when any of it is bad."""
+    change = figure.change if figure.change is not None else float(figure.value > 0)
     return (figure.bad is Bad.UP and change > 0) or (figure.bad is Bad.DOWN and change < 0)
 
 

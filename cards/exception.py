@@ -91,6 +91,8 @@ def _lines(scene: Scene, item: OrderException, step: str) -> tuple[str, ...]:
     if step == "close":
         return ("请选关闭原因；其他原因请发：", f"关闭异常 {item.number} 原因")
     raised = f"{day_time(item.raised_at, scene.clock.now())} 发现"
+    if item.state == CLOSED:
+        return (raised,)  # what to do next no longer holds
     owner = f"{item.owner_name} 在处理" if item.owner else "还没有人认领"
     return (f"{raised}，{owner}", NEXT[item.kind])
 

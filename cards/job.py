@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from cards import sample_data
 from cards.action import Action
-from cards.job_words import row_words
+from cards.job_words import row_words, shortened
 from cards.model import Button, Card, Light, Style
 from cards.sample_data import Sample
 from cards.scene import Scene, Viewer
@@ -32,7 +32,8 @@ async def build(
 def view(scene: Scene, subject: SubjectRef, lines: Sequence[JobLine], page: int, viewer: Viewer) -> Card:
     pages = max(1, -(-len(lines) // PER_PAGE))
     page = min(max(page, 1), pages)
-    shown = lines[(page - 1) * PER_PAGE : page * PER_PAGE]
+    ordered = sorted(lines, key=_rank)  # what failed must not hide on the last page
+    shown = ordered[(page - 1) * PER_PAGE : page * PER_PAGE]
     now = scene.clock.now()
     failing = sum(line.trouble is not None for line in lines)
     running = sum(line.current is not None and line.current.state is RunState.RUNNING for line in lines)
@@ -44,14 +45,16 @@ def view(scene: Scene, subject: SubjectRef, lines: Sequence[JobLine], page: int,
         summary=f"任务 {len(lines)} 个，{word}",
         light=Light.RED if failing else Light.GREEN,
         subtitle=f"第 {page}/{pages} 页，{running} 个在跑",
-        lines=tuple(_cut(row_words(line, now)) for line in shown) or ("没有归你管的任务，请找主管",),
+        lines=tuple(shortened(row_words(line, now, LINE_LENGTH), LINE_LENGTH) for line in shown)
+        or ("没有归你管的任务，请找主管",),
         buttons=_buttons(subject, page, pages),
         footer=f"编号 {viewer.short_trace}",
     )
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LINE_LENGTH else f"{text[: LINE_LENGTH - 1]}…"
+def _rank(line: JobLine) -> int:
+    running = line.current is not None and line.current.state is RunState.RUNNING
+    return 0 if line.trouble is not None else 1 if running else 2
 
 
 def _buttons(subject: SubjectRef, page: int, pages: int) -> tuple[Button, ...]:

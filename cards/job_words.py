@@ -61,8 +61,9 @@ def line_words(line: JobLine, now: datetime) -> str:
     return f"{MARKS[last.state]} {day_time(last.finished_at, now)} {word}{following}"
 
 
-def row_words(line: JobLine, now: datetime) -> str:
-    """A job in one row of the list: `✔ 店铺同步 每 10 分钟：新订单 12（10:20），下次 10:30`."""
+def row_words(line: JobLine, now: datetime, length: int) -> str:
+    """A job in one row of the list: `✔ 店铺同步 每 10 分钟：新订单 12（10:20），下次 10:30`. What it brought gives way
+    first when the row is longer than `length`."""
     head = f"{line.info.title} {line.info.schedule}"
     following = f"，下次 {day_time(line.info.next_due, now)}" if line.info.next_due else ""
     current, last = line.current, line.last
@@ -72,5 +73,11 @@ def row_words(line: JobLine, now: datetime) -> str:
         return f"· {head}{following}"
     if last.state is RunState.FAILED:
         return f"{MARKS[last.state]} {head}：失败，{last.error}"
-    mark, done = MARKS.get(last.state, "·"), day_time(last.finished_at, now)
-    return f"{mark} {head}：{counted(last.counts)}（{done}）{following}"
+    begin = f"{MARKS.get(last.state, '·')} {head}："
+    end = f"（{day_time(last.finished_at, now)}）{following}"
+    return begin + shortened(counted(last.counts), max(length - len(begin) - len(end), 4)) + end
+
+
+def shortened(text: str, length: int) -> str:
+    """At most so many characters; what is left out is marked."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"

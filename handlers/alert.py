@@ -21,6 +21,7 @@ from handlers.router import Context, Router
 
 router = Router(place=35)
 _NUMBER = re.compile(r"AL\d{6}[0-9A-Z]{6}", re.IGNORECASE)
+_CUT_SHORT = re.compile(r"\bAL[0-9A-Z]+", re.IGNORECASE)
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(天|小时|个小时|h|分钟|分|m|d)", re.IGNORECASE)
 _UNITS = {"天": 1440, "d": 1440, "小时": 60, "个小时": 60, "h": 60, "分钟": 1, "分": 1, "m": 1}
 _LEVELS = {"红": "red", "红灯": "red", "red": "red", "黄": "yellow", "黄灯": "yellow", "yellow": "yellow"}
@@ -65,7 +66,9 @@ def _some_shop(ctx: Context) -> str:
 
 @router.command("认领", usage="认领 [编号]", help="这条预警我来处理", aliases=("renling",))
 async def take(ctx: Context, text: str) -> None:
-    if number := await _named(ctx, text):
+    if text and not _NUMBER.search(text):  # never another alert than the one that was meant
+        ctx.say(_not_found(text))
+    elif number := await _named(ctx, text):
         answer, alert = await acknowledge(
             ctx.uow, Wish(number, ctx.staff, ctx.origin), surroundings(ctx.scene)
         )
@@ -74,7 +77,7 @@ async def take(ctx: Context, text: str) -> None:
 
 @router.command("静默", usage="静默 2小时 [编号]", help="先不提醒，到时再来", aliases=("jingmo", "snooze"))
 async def sleep(ctx: Context, text: str) -> None:
-    rest = _NUMBER.sub(" ", text)
+    rest = _CUT_SHORT.sub(" ", text)
     span = read_span(rest) if rest.strip() else ctx.scene.policies.sla.snooze
     if span is None:
         ctx.say("请写多久，例如：静默 2小时，静默 30分钟 AL编号")
@@ -211,7 +214,7 @@ def _answer(ctx: Context, answer: Answer, alert: Alert | None, number: str, name
     """A tap that worked needs no words: its card shows the outcome. Everything else is said."""
     tapped = ctx.card is not None
     if alert is None:
-        ctx.say(f"没找到预警“{number[:20]}”，发“预警”看亮着的灯")
+        ctx.say(_not_found(number))
     elif answer is not Answer.DONE:
         ctx.say(_explain(ctx, answer, alert, name))
     elif tapped:
@@ -246,15 +249,25 @@ async def explain(ctx: Context, number: str) -> None:
 async def _visible(ctx: Context, number: str) -> Alert | None:
     alert = await ctx.uow.alerts.get(number.strip().upper())
     if alert is None or not can_see_alert(ctx.staff, alert):
-        ctx.say(f"没找到预警“{number[:20]}”，发“预警”看亮着的灯")
+        ctx.say(_not_found(number))
         return None
     return alert
+
+
+def _not_found(number: str) -> str:
+    word = number.split()[0][:20] if number.split() else ""
+    if word.upper().startswith("EX"):
+        return f"这是异常单的编号，请发：认领异常 {word}"
+    return f"没找到预警“{word}”，发“预警”看亮着的灯"
 
 
 async def _named(ctx: Context, text: str) -> str:
     """The number in the text, else the alert shown last; "" after saying why neither will do."""
     if match := _NUMBER.search(text):
         return match[0].upper()
+    if match := _CUT_SHORT.search(text):
+        ctx.say(_not_found(match[0]))
+        return ""
     found = await ctx.uow.alerts.find_open(AlertFilter())
     mine = [alert for alert in found.alerts if can_see_alert(ctx.staff, alert) and alert.shown]
     newest = sorted(mine, key=lambda alert: alert.turned_at or alert.raised_at, reverse=True)

@@ -115,7 +115,12 @@ async def redo_by_tap(ctx: Context, tap: Tap, action: Action) -> None:
 
 @router.tap("exception.why")
 async def why(ctx: Context, _tap: Tap, action: Action) -> None:
-    if item := await _visible(ctx, action.subject.id):
+    await explain_number(ctx, action.subject.id)
+
+
+async def explain_number(ctx: Context, number: str) -> None:
+    """The reasons of the exception that is called so, or that there is none."""
+    if item := await _visible(ctx, number):
         ctx.say(explain(ctx, item))
 
 

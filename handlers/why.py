@@ -9,23 +9,29 @@ from cards.words import words
 from domain.chat import Tap
 from domain.refund import Refund
 from handlers.alert import explain as explain_alert
+from handlers.exception import explain_number as explain_exception
 from handlers.refund import visible_refund
 from handlers.router import Context, Router
 
 router = Router(place=60)
+_OTHERS = {"AL": explain_alert, "EX": explain_exception}
 
 
 @router.command(
     "为什么",
-    usage="为什么 RF编号/AL编号",
-    help="看这笔退款或预警按什么规则来的",
+    usage="为什么 编号",
+    help="看退款、预警、异常、差异是按什么规则来的",
     aliases=("原因", "weishenme", "why"),
 )
 async def why(ctx: Context, text: str) -> None:
-    if text.strip().upper().startswith("AL"):
-        await explain_alert(ctx, text)
-        return
-    if refund := await visible_refund(ctx, text):
+    number = text.strip().upper()
+    if not number:
+        ctx.say("请带上编号，例如：为什么 AL编号。编号在卡片标题下面")
+    elif number.startswith("DF"):
+        ctx.say(f"看差异的原因，请发：差异 {number[:20]} 为什么")
+    elif other := _OTHERS.get(number[:2]):
+        await other(ctx, number)
+    elif refund := await visible_refund(ctx, text):
         ctx.say(explain(ctx, refund))
 
 

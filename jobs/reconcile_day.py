@@ -47,7 +47,7 @@ async def compare_day(ctx: JobContext, day: date, *, take_over: bool = False) ->
         raise EngineFailed(f"{day} 正在对账，请等它做完")
     try:
         answer, bills, ours = await _compare(ctx, day)
-    except (Untied, EngineFailed) as error:
+    except Exception as error:  # whatever it was: whoever asks again must not be told that it is being done
         words = f"{'合计对不上' if isinstance(error, Untied) else '没有算完'}：{error}"[:300]
         await _tried(lambda: _failed(ctx, day, words))
         raise

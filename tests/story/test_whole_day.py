@@ -18,7 +18,7 @@ from domain.policy import Policies
 from domain.reconcile_policy import ReconcilePolicy
 from sandbox.shops.taobao.amounts import time_text
 from tests.browser import running_browser
-from tests.office import PATIENCE, PLATFORMS, Office, open_office
+from tests.office import PATIENCE, PLATFORMS, ZHOU, Office, holds, open_office
 from tests.sandbox.taobao_kit import md5_sign
 from tests.story.test_browser import SHOTS, be, card, type_in
 
@@ -115,16 +115,19 @@ async def pull(office: Office, page: Page, platform: str) -> None:
     """The supervisor has the shops read now, and sees it done. The moved clock may have begun it already: then it
     does not run twice at once, and is asked for again."""
     await be(page, "周全")
-    bot = page.get_by_test_id(platform).locator(".msg.bot")
-    done, busy = bot.filter(has_text="拉取订单").filter(has_text="完成"), bot.filter(has_text="不再重复开始")
-    before, refused = await done.count(), -1
+    before, refused = await _seen(office, platform, "拉取订单 完成"), -1
     async with asyncio.timeout(PATIENCE):
-        while await done.count() == before:
-            if refused != (refused := await busy.count()):
+        while await _seen(office, platform, "拉取订单 完成") == before:
+            if refused != (refused := await _seen(office, platform, "不再重复开始")):
                 while any(line.current for line in await office.desk.db.unit_of_work("t").jobs.board()):
                     await asyncio.sleep(0.05)
                 await type_in(page, platform, "运行 sync")
             await asyncio.sleep(0.05)
+    await expect(card(page, platform, "拉取订单", "完成")).to_be_visible()
+
+
+async def _seen(office: Office, platform: str, words: str) -> int:
+    return sum(holds(message, words) for message in await office.messages(platform, ZHOU))
 
 
 @both
