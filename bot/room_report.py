@@ -34,7 +34,7 @@ def summary(given: Inside, shop: str) -> Rows:
     """What stands on top of the report, label by label. No buyer's data: a file is passed on."""
     room = given.room
     return [
-        ("作战室", f"{room.name} {room.number}"),
+        ("名称", f"{room.name} {room.number}"),
         ("店铺", shop),
         *((label, value) for label, value in room.facts.items()),
         ("风险金额", str(room.amount) if room.amount.minor else ""),

@@ -39,11 +39,11 @@ def task_light(task: RoomTask, scene: Scene) -> Light:
 
 
 def task_line(task: RoomTask, scene: Scene) -> str:
-    """`🔴 2. 核对库存 @赵仓 18:00 前`, `✅ 2. 核对库存 赵仓 11:20`."""
+    """`🔴 2. 核对库存 @赵仓 18:00 前`, `✔ 2. 核对库存 赵仓 11:20`."""
     now = scene.clock.now()
     title = task.title if len(task.title) <= LINE_TITLE else f"{task.title[: LINE_TITLE - 1]}…"
     if not task.open:
-        return f"✅ {task.n}. {title} {task.done_name} {day_time(task.done_at, now)}"
+        return f"✔ {task.n}. {title} {task.done_name} {day_time(task.done_at, now)}"
     light = task_light(task, scene)
     mark = f"{light.value} " if light.value else "▫️ "
     return f"{mark}{task.n}. {title} @{task.assignee_name} {limit_text(task.due_at, now)} 前"

@@ -156,7 +156,7 @@ async def _close(
 def closing_text(room: Room, tasks: Sequence[RoomTask], around: Around) -> str:
     """For the groups; the address in it shows what everybody in the group may see."""
     lines = [
-        f"✅ {room.name} 已结束（{room.ended_name}）",
+        f"✔ {room.name} 已结束（{room.ended_name}）",
         f"原因：{room.cause}",
         f"影响：{'无' if is_none(room.effect) else room.effect}",
     ]

@@ -162,7 +162,8 @@ def test_the_demo_answers_on_both_platforms_stops_cleanly_and_keeps_its_data(tmp
         wait_for(sandbox, "wecom", "wuwei", "帮助")
         assert stop(process, signal.SIGTERM) == 0
     with running(tmp_path, "demo", "--port", "0", "--fresh") as (process, sandbox):
-        assert texts(sandbox, "wecom", "linxiaoman") == []
+        # What the seeded orders give cause for may have come already; nothing of before is there.
+        assert not any("查单" in text for text in texts(sandbox, "wecom", "linxiaoman"))
         assert stop(process) == 0
 
 

@@ -58,7 +58,7 @@ async def test_a_task_is_given_finished_by_tap_and_shown_in_place(office: Office
     await shown(office, number, "1. 核对 HZ1 库存 @赵仓 11:00 前")
     await office.tap(platform, ZHAO, task, "完成")
     await office.card(platform, ZHAO, "任务 1", "赵仓完成")
-    await shown(office, number, "✅ 1. 核对 HZ1 库存 赵仓")
+    await shown(office, number, "✔ 1. 核对 HZ1 库存 赵仓")
     wecom = await group_of(office, "wecom")
     await said_in(office, "wecom", wecom["chat"], "任务 1：@赵仓 核对 HZ1 库存")
     await said_in(office, "wecom", wecom["chat"], "赵仓完成任务 1")
@@ -73,7 +73,7 @@ async def test_in_the_dingtalk_group_the_card_itself_finishes_a_task(office: Off
     await office.tap("dingtalk", LIN, card, "完成 1")  # not hers
     await office.text_in(chat, "是赵仓的")
     await office.tap("dingtalk", ZHAO, card, "完成 1")
-    await office.group_card(chat, "✅ 1. 打包 赵仓")
+    await office.group_card(chat, "✔ 1. 打包 赵仓")
 
 
 @both
