@@ -25,7 +25,7 @@ async def collect(_ctx: JobContext, uow: UnitOfWork, scope: Scope, day: date) ->
         Figure("refunds", "退款申请", now.asked, f"{now.asked} 笔", before.asked, Bad.UP, 1.2),
         Figure("refunds", "已退金额", now.paid_minor, str(Money(now.paid_minor)), before.paid_minor, Bad.UP),
         Figure("refunds", "退款用时", now.seconds, _minutes(now.seconds), before.seconds, Bad.UP, 0.8),
-        Figure("people", "人工占比", people, f"{people:.1%} 的订单要人处理", None, Bad.UP, 1.0, "异常"),
+        Figure("people", "人工占比", people, f"{people:.1%} 的订单要人处理", None, Bad.UP, 1.0),
         Figure("refunds", "自动审批", share, f"{share:.0%}，{by_hand} 笔由人处理", None, Bad.NEITHER, 0.3),
     ]
 

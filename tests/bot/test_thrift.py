@@ -48,7 +48,7 @@ async def send_three(desk: Small) -> None:
 
 
 async def done(desk: Small, count: int) -> bool:
-    return len(await desk.rows("SELECT 1 FROM outbox WHERE state = 'done'")) == count
+    return len(await desk.rows("SELECT 1 FROM outbox WHERE state = 'done'")) >= count
 
 
 async def test_yellow_waits_and_goes_out_as_one_message(desk: Small) -> None:

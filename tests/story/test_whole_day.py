@@ -119,7 +119,7 @@ async def pull(office: Office, page: Page, platform: str) -> None:
     async with asyncio.timeout(PATIENCE):
         while await _seen(office, platform, "拉取订单 完成") == before:
             if refused != (refused := await _seen(office, platform, "不再重复开始")):
-                while any(line.current for line in await office.desk.db.unit_of_work("t").jobs.board()):
+                while await office.desk.db.unit_of_work("t").jobs.current("sync"):
                     await asyncio.sleep(0.05)
                 await type_in(page, platform, "运行 sync")
             await asyncio.sleep(0.05)
