@@ -22,7 +22,9 @@ from domain.policy import Policies
 from sandbox.app import Sandbox, build_sandbox
 
 PLATFORMS = ("wecom", "dingtalk")
-PATIENCE = 15.0  # seconds a person would wait before calling it broken
+PATIENCE = (
+    30.0  # seconds a person would wait before calling it broken, on a machine that does other things as well
+)
 Shown = dict[str, Any]
 
 

@@ -32,8 +32,8 @@ async def test_stock_is_taken_and_what_is_short_is_told(office: Office, platform
     await office.card(platform, ZHAO, "🔴 库存不足", "SOFA-GREY-3")
     await office.card(platform, ZHAO, "🟡 库存不足", "CUP-500-BL")
     await send(office, platform, ZHAO, "库存0106.csv", GOOD.replace("60,52", "600,52").replace("40,", "400,"))
-    await office.text(platform, ZHAO, "库存已更新 3 个 SKU")
-    await office.quiet()
+    await office.card(platform, ZHAO, "SOFA-GREY-3", "自动关闭：情况已恢复")
+    await office.card(platform, ZHAO, "CUP-500-BL", "自动关闭：情况已恢复")
     counts = await office.desk.db.unit_of_work("t").exceptions.counts()
     assert counts.get("stock", 0) == 0
 
