@@ -22,12 +22,13 @@ from bot.job_ports import JobPorts
 from bot.links import linker
 from bot.logs import log
 from bot.metrics import Metrics
+from bot.pulse import Pulse
 from bot.receive import Receiver
 from bot.rendering import renderer
 from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.single import only_one
-from bot.streams import Streams, figures
+from bot.streams import SPREAD_SECONDS, Streams, figures
 from bot.system_clock import SystemClock
 from bot.usage_keeper import UsageKeeper
 from bot.warming import warm_up
@@ -42,6 +43,7 @@ from domain.ports import ShopConnector
 from handlers.router import Routes, compile_routes
 from integrations.payment.by_file import ByFile
 from jobs.registry import JobContext
+from storage import schema
 from storage.database import Database
 from storage.secrets import DataKeys
 
@@ -71,6 +73,7 @@ class Desk:
     payments: Mapping[str, PaymentConnector]
     usage: UsageKeeper
     job_context: Callable[[str], JobContext]
+    pulse: Pulse
     roles: frozenset[str] = ROLES
     ready: bool = field(default=False)
     _warming: asyncio.Task[None] | None = None
@@ -80,6 +83,7 @@ class Desk:
         """Bring the database up to date, take back what a killed process left, begin to work."""
         self._alone = only_one(self.settings.database.url)
         await make_ready(self.db)
+        await self.pulse.start()
         if self.db.embedded:
             left = await self.db.inbox.recover() + await self.db.outbox.recover()
             if left:
@@ -91,7 +95,7 @@ class Desk:
         if "scheduler" in self.roles:
             self.scheduler.start()
         if "web" in self.roles:
-            self.streams.start()
+            self.streams.start(0.0 if self.db.embedded else SPREAD_SECONDS)
         self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))
         self.usage.start()
         self.ready = True
@@ -108,6 +112,7 @@ class Desk:
         await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
         await self.deliverer.stop(max(0.0, end - loop.time()))
         await self.usage.stop()
+        await self.pulse.stop()
 
     async def close(self) -> None:
         for far in (*self.doors.values(), *self.shops.values()):
@@ -159,8 +164,11 @@ def build_desk(
     clock = clock or SystemClock()
     metrics = Metrics()
     db = open_settings(settings, clock)
+    pulse = Pulse(db.processes, roles, schema.HEAD)
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60), cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=[] if db.embedded else [pulse.fence()],
     )
     doors = _doors(settings, session, clock)
     shops = _shops(settings, session, clock)
@@ -190,6 +198,7 @@ def build_desk(
         quiet=receiver.quiet,
         limit=settings.queue.handlers,
         seconds=settings.queue.handler_seconds,
+        pulse=pulse,
     )
     deliverer = Deliverer(
         db,
@@ -205,6 +214,7 @@ def build_desk(
         max_attempts=settings.queue.max_attempts,
         breakers=Breakers(metrics, clock),
         saving=keeper.saving,
+        pulse=pulse,
     )
     streams = Streams(doors.values(), receiver)
     return Desk(
@@ -226,6 +236,7 @@ def build_desk(
         payments,
         keeper,
         ports.context,
+        pulse,
         roles,
     )
 

@@ -11,11 +11,12 @@ from typing import assert_never
 
 from bot.breakers import Breakers
 from bot.card_delivery import CardDelivery, Renderer
-from bot.dispatch import Doors
+from bot.dispatch import SHARE, Doors
 from bot.effects_types import EffectContext, EffectHandler
 from bot.logs import log, tracing
 from bot.metrics import Metrics
 from bot.notices import note_refusal
+from bot.pulse import Pulse
 from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
 from bot.retry import Aside, decide
@@ -52,6 +53,7 @@ class Deliverer:
         breakers: Breakers | None = None,
         quiet: Quiet | None = None,
         saving: Callable[[str], Saving] = lambda _platform: Saving.NONE,
+        pulse: Pulse | None = None,
     ) -> None:
         self._db = db
         self._doors = doors
@@ -68,14 +70,25 @@ class Deliverer:
             "outbox",
             db.outbox.wake,
             # Lanes with a running row give out no other: the table itself keeps them in order.
-            lambda room: db.outbox.claim(room, LEASE_SECONDS, ()),
+            lambda room, _crowd: db.outbox.claim(room, LEASE_SECONDS, ()),
             db.outbox.release,
             db.outbox.retry,
             db.outbox.next_due,
+            page=0 if db.embedded else SHARE,
         )
         self._pump = Pump(
-            source, lambda item: item.lane, self._work, scene.clock, quiet or Quiet(), limit=limit
+            source,
+            lambda item: (item.lane,),
+            self._work,
+            scene.clock,
+            quiet or Quiet(),
+            limit=limit,
+            pulse=pulse,
         )
+
+    @property
+    def has_room(self) -> bool:
+        return self._pump.has_room
 
     def start(self) -> None:
         self._pump.start()

@@ -13,6 +13,7 @@ from typing import Protocol
 from bot.card_delivery import card_id_of
 from bot.logs import log, tracing
 from bot.metrics import Metrics
+from bot.pulse import Pulse
 from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
 from bot.unhandled import suggestion
@@ -24,9 +25,10 @@ from domain.ports import Conflict, UnitOfWork
 from domain.staff import Staff
 from handlers.router import Context, Routes
 from storage.database import Database
-from storage.errors import StorageUnavailable
+from storage.errors import StorageUnavailable, TakenOver
 from storage.items import InboxItem
 
+SHARE = 32  # rows of one claim where several processes share the work
 MAX_CONFLICTS = 6  # runs of one item when somebody else keeps changing the same thing first
 BACK_OFF = (1.0, 5.0, 30.0)  # seconds before the second, third and fourth try; then it is laid aside
 MAX_SUGGESTIONS = 200  # kinds told in the log; far more is noise or an attack
@@ -74,6 +76,7 @@ class Dispatcher:
         limit: int = 64,
         seconds: float = 30.0,
         quiet: Quiet | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._db = db
         self._doors = doors
@@ -86,12 +89,20 @@ class Dispatcher:
         source = Source[InboxItem](
             "inbox",
             db.inbox.wake,
-            lambda room: db.inbox.claim(room, LEASE_SECONDS),
+            lambda room, crowd: db.inbox.claim(room, LEASE_SECONDS, crowd),
             db.inbox.release,
             db.inbox.retry,
             db.inbox.next_due,
+            lambda: db.inbox.held_back,
+            0 if db.embedded else SHARE,
         )
-        self._pump = Pump(source, self._lane, self._work, scene.clock, quiet or Quiet(), limit=limit)
+        self._pump = Pump(
+            source, self._lanes, self._work, scene.clock, quiet or Quiet(), limit=limit, pulse=pulse
+        )
+
+    @property
+    def has_room(self) -> bool:
+        return self._pump.has_room
 
     def start(self) -> None:
         self._pump.start()
@@ -103,8 +114,14 @@ class Dispatcher:
         door = self._doors.get((item.platform, item.app))
         return None if door is None else _Parsed(item, door, door.parse(item.kind, item.payload, item.key))
 
-    def _lane(self, item: InboxItem) -> str:
-        """The sender. A payload that a door fails on gets a lane of its own and fails there."""
+    def _lanes(self, item: InboxItem) -> tuple[str, ...]:
+        """The sender, and what a tapped card is about."""
+        lane = item.lane or self._sender(item)
+        return (lane, f"about {item.subject}") if item.subject else (lane,)
+
+    def _sender(self, item: InboxItem) -> str:
+        """Of a row that the version before this one wrote. A payload that a door fails on gets a lane of its own and
+        fails there."""
         try:
             parsed = self._parse(item)
         except Exception:  # noqa: BLE001 - a door's bug must not stop the loop; logged, the item retried
@@ -127,6 +144,9 @@ class Dispatcher:
                     outcome = await self._decide(parsed)
             except StorageUnavailable:
                 raise
+            except TakenOver as error:
+                outcome = "taken over"
+                log.info("another process has handled it", item=item.id, why=str(error))
             except CardOnItsWay as error:
                 outcome = "early"
                 log.info("a tap was faster than the note of its card", item=item.id, card=str(error))
@@ -147,6 +167,8 @@ class Dispatcher:
         for run in range(1, MAX_CONFLICTS + 1):
             try:
                 return await self._once(parsed)
+            except TakenOver:
+                raise
             except Conflict as conflict:
                 log.info("somebody was first, deciding again", run=run, conflict=str(conflict))
                 if run == MAX_CONFLICTS:

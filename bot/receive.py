@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.metrics import Metrics
 from bot.quiet import Quiet
+from cards.action import BadAction, decode
 from cards.door import Verified
 
 _names = random.Random()
@@ -16,13 +17,38 @@ _names = random.Random()
 
 class InboxWriter(Protocol):
     async def put(
-        self, platform: str, app: str, kind: str, key: str, payload: bytes, trace_id: str
+        self,
+        platform: str,
+        app: str,
+        kind: str,
+        key: str,
+        payload: bytes,
+        trace_id: str,
+        *,
+        lane: str,
+        subject: str,
     ) -> bool: ...
 
 
 def new_trace() -> str:
     """16 hex digits that follow one message from its callback to its last delivery. A name, not a secret."""
     return f"{_names.getrandbits(64):016x}"
+
+
+def lane_of(platform: str, app: str, item: Verified) -> str:
+    """What one person says and taps is handled in order. Platforms do not keep the case of user ids."""
+    return f"{platform}:{app}:{item.sender.casefold()}" if item.sender else ""
+
+
+def subject_of(item: Verified) -> str:
+    """What a tapped button is about: two people's taps on one approval are handled one after the other."""
+    if not item.action:
+        return ""
+    try:
+        subject = decode(item.action).subject
+    except BadAction:
+        return ""
+    return f"{subject.type}:{subject.id}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +65,16 @@ class Receiver:
         began = perf_counter() if started is None else started
         try:
             with self.quiet.arrival():
-                fresh = await self.inbox.put(platform, app, item.kind, item.key, item.payload, new_trace())
+                fresh = await self.inbox.put(
+                    platform,
+                    app,
+                    item.kind,
+                    item.key,
+                    item.payload,
+                    new_trace(),
+                    lane=lane_of(platform, app, item),
+                    subject=subject_of(item),
+                )
         except Exception:
             self.metrics.unstored.labels(platform).inc()
             raise

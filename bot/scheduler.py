@@ -66,7 +66,7 @@ class Scheduler:
         self._plans = plans(settings)
         self._slots = JobSlots(db.engines)
         self._scene = context("schedule").scene
-        self.worker = new_trace()  # proves that a run is ours
+        self.worker = db.owner  # proves that a run is ours
         self._settling = Settling(db, self._scene, self.worker)
         self._figures = JobFigures(metrics.registry if metrics else CollectorRegistry())
         self._marks: dict[str, _Mark] = {}

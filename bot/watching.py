@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,7 +44,7 @@ class Watching:
     def __init__(self, db: Database, context: Callable[[str], JobContext]) -> None:
         self._db = db
         self._context = context
-        self._leases = Leases(db.engines, db.clock, f"{secrets.token_hex(8)}")
+        self._leases = Leases(db.engines, db.clock, db.owner)
         self._loops: list[_Loop] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False

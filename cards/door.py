@@ -57,12 +57,15 @@ class Sent:
 class Verified:
     """An incoming request or frame that passed its checks: `payload` is the decrypted text to keep.
 
-    `key` is unique per door and app; `kind` tells the door's `parse` how to read the payload again.
+    `key` is unique per door and app; `kind` tells the door's `parse` how to read the payload again. `sender` is the
+    user id, `action` what the tapped button carries: for the order of handling alone, "" where there is none.
     """
 
     key: str
     kind: str
     payload: bytes
+    sender: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True)

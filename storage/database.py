@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
+import secrets
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,24 +18,31 @@ from storage.engines import Engines
 from storage.inbox import Inbox
 from storage.inbox_log import InboxLog
 from storage.outbox import Outbox
+from storage.processes import Processes
 from storage.secrets import DataKeys
 from storage.sqlite_engines import SqliteEngines
 from storage.sqlite_inbox import SqliteInboxLog
 from storage.unit_of_work import SqlUnitOfWork, Wakes
+from storage.wake import Wake
 
 T = TypeVar("T")
 
 
 class Database:
-    """`embedded`: one file, one server process, so rows left running are ours to recover at start."""
+    """`embedded`: one file, one server process, so rows left running are ours to recover at start. `owner` names this
+    process in the rows it has in hand; no other process, and no other start of this one, has that name."""
 
-    def __init__(self, engines: Engines, log: InboxLog, clock: Clock, keys: DataKeys) -> None:
+    def __init__(
+        self, engines: Engines, log: InboxLog, clock: Clock, keys: DataKeys, owner: str = ""
+    ) -> None:
+        self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self.engines = engines
         self.clock = clock
         self.keys = keys
-        self.inbox = Inbox(engines, clock, log)
-        self.outbox = Outbox(engines, clock)
-        self.orders_changed = asyncio.Event()  # set when the feed of changed orders may have grown here
+        self.inbox = Inbox(engines, clock, log, self.owner)
+        self.outbox = Outbox(engines, clock, self.owner)
+        self.processes = Processes(engines, self.owner)
+        self.orders_changed = Wake()  # set when the feed of changed orders may have grown here
 
     @property
     def embedded(self) -> bool:
@@ -41,7 +50,7 @@ class Database:
 
     def unit_of_work(self, trace_id: str) -> SqlUnitOfWork:
         wakes = Wakes(self.outbox.wake, self.orders_changed)
-        return SqlUnitOfWork(self.engines, self.clock, self.keys, wakes, trace_id)
+        return SqlUnitOfWork(self.engines, self.clock, self.keys, wakes, trace_id, self.owner)
 
     async def upgrade(self) -> None:
         """Bring the tables to the newest form, all or nothing; WrongDataKey when the key is not its own."""
@@ -77,7 +86,7 @@ class Database:
         await self.engines.close()
 
 
-def open_database(url: str, *, clock: Clock, data_key: bytes) -> Database:
+def open_database(url: str, *, clock: Clock, data_key: bytes, owner: str = "") -> Database:
     """Open by URL: `sqlite+aiosqlite:///data/qianshao.db` or `postgresql+asyncpg://user@host/name` (the plain
     schemes too). Connects at first use; only makes the folder of an SQLite file. ValueError for other URLs."""
     parsed = sa.make_url(url)
@@ -85,14 +94,14 @@ def open_database(url: str, *, clock: Clock, data_key: bytes) -> Database:
     match parsed.get_backend_name():
         case "sqlite":
             sqlite = SqliteEngines(_sqlite_path(parsed))
-            return Database(sqlite, SqliteInboxLog(sqlite), clock, keys)
+            return Database(sqlite, SqliteInboxLog(sqlite), clock, keys, owner)
         case "postgresql" | "postgres":
             # Only where it is used: loading it takes as long as a tenth of a start.
             from storage.postgres_engines import PostgresEngines
             from storage.postgres_inbox import PostgresInboxLog
 
             postgres = PostgresEngines(parsed)
-            return Database(postgres, PostgresInboxLog(postgres.dsn), clock, keys)
+            return Database(postgres, PostgresInboxLog(postgres.dsn), clock, keys, owner)
         case other:
             raise ValueError(
                 f"database url: {other!r} is not supported, use sqlite+aiosqlite or postgresql+asyncpg"

@@ -21,6 +21,10 @@ class StorageUnavailable(Exception):
     the connection was lost while it committed."""
 
 
+class TakenOver(Conflict):
+    """Another process has finished this work, or has it in hand: ours is void."""
+
+
 class WrongDataKey(Exception):
     """The data key is not the one this database was written with: receiver data would be unreadable."""
 

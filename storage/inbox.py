@@ -11,64 +11,79 @@ from sqlalchemy import Connection
 
 from domain.clock import Clock
 from storage.engines import Engines
+from storage.inbox_claim import Claim, claim_rows
 from storage.inbox_log import InboxLog, InboxRow
-from storage.instants import from_micros, to_micros
+from storage.instants import to_micros
 from storage.items import DEAD, DONE, RUNNING, InboxItem
-from storage.queue import RowQueue, fail_later, move, take
+from storage.queue import RowQueue, fail_later, move
 from storage.tables import inbox as table
 from storage.texts import storable
 
 _PURGE_STEP = 1000
-_t = table.c
-_DUE = (
-    sa.select(
-        _t.id,
-        _t.platform,
-        _t.app,
-        _t.kind,
-        _t.key,
-        _t.payload,
-        _t.trace_id,
-        _t.received_at,
-        _t.attempts,
-        _t.failures,
-    )
-    .where(_t.due <= sa.bindparam("now"))
-    .order_by(_t.due, _t.id)
-    .limit(sa.bindparam("limit"))
-    .with_for_update(skip_locked=True)  # PostgreSQL: leave what another worker is just taking
-)
 
 
 class Inbox(RowQueue):
-    def __init__(self, engines: Engines, clock: Clock, log: InboxLog) -> None:
-        super().__init__(engines, clock, table, _nothing_lost)
-        self.log = log
+    """`held_back`: the last claim passed over rows that wait for what another process has in hand."""
 
-    async def put(self, platform: str, app: str, kind: str, key: str, payload: bytes, trace_id: str) -> bool:
+    def __init__(self, engines: Engines, clock: Clock, log: InboxLog, owner: str) -> None:
+        super().__init__(engines, clock, table, _nothing_lost, owner)
+        self.log = log
+        self.held_back = False
+
+    async def put(
+        self,
+        platform: str,
+        app: str,
+        kind: str,
+        key: str,
+        payload: bytes,
+        trace_id: str,
+        *,
+        lane: str = "",
+        subject: str = "",
+    ) -> bool:
         """Store durably; True when stored, False for a repeat of (platform, app, key). Only after either may
-        the platform get its acknowledgement; StorageUnavailable means it must not."""
+        the platform get its acknowledgement; StorageUnavailable means it must not.
+
+        Rows of one lane are worked on in order, one at a time; rows about one subject one at a time as well."""
         # One odd key must not fail the batch it shares with others.
-        row = InboxRow(platform, app, storable(key), storable(kind), payload, storable(trace_id), self._now())
+        row = InboxRow(
+            platform,
+            app,
+            storable(key),
+            storable(kind),
+            payload,
+            storable(trace_id),
+            self._now(),
+            storable(lane),
+            storable(subject),
+        )
         stored = await self.log.append(row)
         if stored:
             self.wake.set()
         return stored
 
-    async def claim(self, limit: int, lease_seconds: float) -> list[InboxItem]:
-        """Rows due now, oldest first, marked as running until the lease ends."""
-        return await self._engines.write(
-            partial(_claim, now=self._now(), limit=limit, lease_seconds=lease_seconds)
-        )
+    async def claim(
+        self, limit: int, lease_seconds: float, in_hand: Mapping[str, int] | None = None
+    ) -> list[InboxItem]:
+        """Rows due now, oldest first, marked as running until the lease ends. Rows that share a lane or a subject with
+        what another process has in hand stay where they are; `in_hand` counts our own rows by lane, so that a flood
+        from one sender leaves room for others."""
+        asked = Claim(self._now(), limit, lease_seconds, self.owner, in_hand or {})
+        items, self.held_back = await self._engines.write(partial(claim_rows, asked=asked))
+        return items
 
     async def finish(self, item_id: int, outcome: str, detail: str = "") -> bool:
         """Done, without a business change (with one: `SqlUnitOfWork.finish_inbox`). False when the row is
-        not running any more."""
+        not in our hands any more."""
         return await self._move(item_id, done_values(self._now(), outcome, detail))
 
     async def retry(self, item_id: int, error: str, due: datetime) -> bool:
         """It failed; ready again from `due` on."""
-        moved = await self._engines.write(lambda c: fail_later(c, table, item_id, error, to_micros(due)))
+        later = partial(
+            fail_later, table=table, item_id=item_id, error=error, due=to_micros(due), owner=self.owner
+        )
+        moved = await self._engines.write(later)
         self.wake.set()
         return moved
 
@@ -87,32 +102,11 @@ class Inbox(RowQueue):
                 return total
 
     async def _move(self, item_id: int, values: Mapping[str, object]) -> bool:
-        return await self._engines.write(lambda c: move(c, table, item_id, (RUNNING,), values))
+        return await self._engines.write(lambda c: move(c, table, item_id, (RUNNING,), values, self.owner))
 
 
 def done_values(now: int, outcome: str, detail: str) -> dict[str, object]:
     return {"state": DONE, "due": None, "finished_at": now, "outcome": outcome, "detail": detail, "error": ""}
-
-
-def _claim(connection: Connection, *, now: int, limit: int, lease_seconds: float) -> list[InboxItem]:
-    rows = connection.execute(_DUE, {"now": now, "limit": limit}).all()
-    if rows:
-        take(connection, table, [row.id for row in rows], now, lease_seconds)
-    return [
-        InboxItem(
-            id=row.id,
-            platform=row.platform,
-            app=row.app,
-            kind=row.kind,
-            key=row.key,
-            payload=row.payload,
-            trace_id=row.trace_id,
-            received_at=from_micros(row.received_at),
-            attempts=row.attempts + 1,
-            failures=row.failures,
-        )
-        for row in rows
-    ]
 
 
 def _purge(connection: Connection, *, before: int) -> int:

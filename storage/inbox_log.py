@@ -27,6 +27,8 @@ class InboxRow:
     payload: bytes
     trace_id: str
     received_at: int
+    lane: str = ""
+    subject: str = ""
 
     @property
     def identity(self) -> tuple[str, str, str]:

@@ -29,6 +29,8 @@ class InboxItem:
     received_at: datetime
     attempts: int
     failures: int = 0
+    lane: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True)

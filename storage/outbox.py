@@ -51,14 +51,19 @@ _CLAIM_LOCK = 0x6F7574  # PostgreSQL: claims of all replicas one after the other
 
 
 class Outbox(RowQueue):
-    def __init__(self, engines: Engines, clock: Clock) -> None:
-        super().__init__(engines, clock, table, note_lost)
+    def __init__(self, engines: Engines, clock: Clock, owner: str) -> None:
+        super().__init__(engines, clock, table, note_lost, owner)
 
     async def claim(self, limit: int, lease_seconds: float, busy_lanes: Collection[str]) -> list[OutboxItem]:
         """The next row of each lane that has one and is not busy, marked as running until the lease ends
         before it is handed out."""
         claim = partial(
-            _claim, now=self._now(), limit=limit, lease_seconds=lease_seconds, busy=list(busy_lanes)
+            _claim,
+            now=self._now(),
+            limit=limit,
+            lease_seconds=lease_seconds,
+            busy=list(busy_lanes),
+            owner=self.owner,
         )
         return await self._engines.write(claim)
 
@@ -74,7 +79,7 @@ class Outbox(RowQueue):
         now = self._now()
 
         def later(connection: Connection) -> bool:
-            if not fail_later(connection, table, item_id, error, to_micros(due)):
+            if not fail_later(connection, table, item_id, error, to_micros(due), self.owner):
                 return False
             _note_attempts(connection, [item_id], now, "retry", error)
             return True
@@ -115,7 +120,7 @@ class Outbox(RowQueue):
         values = {"state": DEAD, "due": None, "finished_at": now, "error": error}
 
         def fail(connection: Connection) -> bool:
-            if not move(connection, table, item_id, (RUNNING,), values):
+            if not move(connection, table, item_id, (RUNNING,), values, self.owner):
                 return False
             _note_attempts(connection, [item_id], now, "dead", error)
             return True
@@ -148,7 +153,7 @@ def _note_attempts(connection: Connection, ids: Collection[int], now: int, outco
 
 
 def _claim(
-    connection: Connection, *, now: int, limit: int, lease_seconds: float, busy: list[str]
+    connection: Connection, *, now: int, limit: int, lease_seconds: float, busy: list[str], owner: str
 ) -> list[OutboxItem]:
     heads = _HEADS
     if connection.dialect.name == "postgresql":
@@ -158,7 +163,7 @@ def _claim(
     if not rows:
         return []
     note_lost(connection, [row.id for row in rows if row.state == RUNNING], now)
-    take(connection, table, [row.id for row in rows], now, lease_seconds)
+    take(connection, table, [row.id for row in rows], now, lease_seconds, owner)
     items = [_item(connection, row, now) for row in rows]
     return [item for item in items if item is not None]
 

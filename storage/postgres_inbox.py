@@ -15,10 +15,12 @@ from storage.postgres_engines import CONNECT_SECONDS
 
 _STATEMENT_SECONDS = 4  # a platform waits 5 s at most (wecom.md §2.5): better no answer than a late one
 _INSERT = """
-INSERT INTO inbox (platform, app, key, kind, payload, trace_id, received_at, due, state, attempts)
-SELECT platform, app, key, kind, payload, trace_id, received_at, received_at, 'ready', 0
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[])
-  AS row (platform, app, key, kind, payload, trace_id, received_at)
+INSERT INTO inbox (platform, app, key, kind, payload, trace_id, received_at, due, state, attempts,
+  lane, subject)
+SELECT platform, app, key, kind, payload, trace_id, received_at, received_at, 'ready', 0, lane, subject
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::bigint[],
+  $8::text[], $9::text[])
+  AS row (platform, app, key, kind, payload, trace_id, received_at, lane, subject)
 ON CONFLICT (platform, app, key) DO NOTHING
 RETURNING platform, app, key
 """
@@ -72,6 +74,8 @@ class PostgresInboxLog:
             [r.payload for r in rows],
             [r.trace_id for r in rows],
             [r.received_at for r in rows],
+            [r.lane for r in rows],
+            [r.subject for r in rows],
         )
         return {(str(r["platform"]), str(r["app"]), str(r["key"])) for r in found}
 

@@ -2,12 +2,12 @@
 
 `due` is the row's "not before" and, while it runs, the end of its lease: a row whose lease has ended is
 simply due again, so a killed worker needs no sweeper. A try is counted when it is handed out, durably, so a
-row that kills its worker cannot do so for ever unseen.
+row that kills its worker cannot do so for ever unseen. `owner` is the process that has it in hand: one that was
+paused for so long that its rows went to others can settle them no more.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from storage.engines import Engines
 from storage.instants import maybe_instant, to_micros
 from storage.items import DEAD, READY, RUNNING
 from storage.prepared import update_where
+from storage.wake import Wake
 
 NoteLost = Callable[[Connection, Collection[int], int], None]
 
@@ -27,8 +28,11 @@ NoteLost = Callable[[Connection, Collection[int], int], None]
 class RowQueue:
     """One table of work. `wake` is set whenever something may have become ready in this process."""
 
-    def __init__(self, engines: Engines, clock: Clock, table: sa.Table, note_lost: NoteLost) -> None:
-        self.wake = asyncio.Event()
+    def __init__(
+        self, engines: Engines, clock: Clock, table: sa.Table, note_lost: NoteLost, owner: str
+    ) -> None:
+        self.wake = Wake()
+        self.owner = owner
         self._engines = engines
         self._clock = clock
         self._table = table
@@ -52,7 +56,7 @@ class RowQueue:
         t, now = self._table.c, self._now()
         statement = (
             sa.update(self._table)
-            .where(t.id.in_(list(item_ids)), t.state == RUNNING)
+            .where(t.id.in_(list(item_ids)), t.state == RUNNING, t.owner == self.owner)
             .values(state=READY, due=now, attempts=t.attempts - 1)
         )
         count = await self._engines.write(lambda connection: connection.execute(statement).rowcount)
@@ -64,7 +68,7 @@ class RowQueue:
         t = self._table.c
         statement = (
             sa.update(self._table)
-            .where(t.id == item_id, t.state == RUNNING)
+            .where(t.id == item_id, t.state == RUNNING, t.owner == self.owner)
             .values(state=READY, due=to_micros(due), error=why, attempts=t.attempts - 1)
         )
         moved = await self._engines.write(lambda connection: connection.execute(statement).rowcount == 1)
@@ -112,32 +116,47 @@ class RowQueue:
 
 
 def take(
-    connection: Connection, table: sa.Table, ids: Collection[int], now: int, lease_seconds: float
+    connection: Connection, table: sa.Table, ids: Collection[int], now: int, lease_seconds: float, owner: str
 ) -> None:
-    """Mark rows as running until the lease ends, one more try counted."""
+    """Mark rows as running in this process's hands until the lease ends, one more try counted."""
     t = table.c
     connection.execute(
         sa.update(table)
         .where(t.id.in_(list(ids)))
         .values(
-            state=RUNNING, due=now + int(lease_seconds * 1_000_000), attempts=t.attempts + 1, claimed_at=now
+            state=RUNNING,
+            due=now + int(lease_seconds * 1_000_000),
+            attempts=t.attempts + 1,
+            claimed_at=now,
+            owner=owner,
         )
     )
 
 
-def fail_later(connection: Connection, table: sa.Table, item_id: int, error: str, due: int) -> bool:
-    """A try ended in an error; ready again from `due` on. False when the row is not running any more."""
+def fail_later(
+    connection: Connection, table: sa.Table, item_id: int, error: str, due: int, owner: str
+) -> bool:
+    """A try ended in an error; ready again from `due` on. False when the row is not in our hands any more."""
     t = table.c
     statement = (
         sa.update(table)
-        .where(t.id == item_id, t.state == RUNNING)
+        .where(t.id == item_id, t.state == RUNNING, t.owner == owner)
         .values(state=READY, due=due, error=error, failures=t.failures + 1)
     )
     return connection.execute(statement).rowcount == 1
 
 
 def move(
-    connection: Connection, table: sa.Table, item_id: int, states: Collection[str], values: Mapping[str, Any]
+    connection: Connection,
+    table: sa.Table,
+    item_id: int,
+    states: Collection[str],
+    values: Mapping[str, Any],
+    owner: str | None = None,
 ) -> bool:
-    """Change one row if it is still in one of `states`; whether it was."""
-    return update_where(connection, table, {"id": item_id, "state": tuple(states)}, values)
+    """Change one row if it is still in one of `states` and, where `owner` is given, in that process's hands; whether
+    it was."""
+    guards: dict[str, object] = {"id": item_id, "state": tuple(states)}
+    if owner is not None:
+        guards["owner"] = owner
+    return update_where(connection, table, guards, values)

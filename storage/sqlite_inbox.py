@@ -15,12 +15,12 @@ from storage.errors import StorageUnavailable
 from storage.inbox_log import MAX_BATCH, InboxRow, Waiting, settle
 from storage.sqlite_engines import SqliteEngines
 
-_COLUMNS = "platform, app, key, kind, payload, trace_id, received_at, due, state"
+_COLUMNS = "platform, app, key, kind, payload, trace_id, received_at, due, lane, subject, state"
 _LARGEST = 64
 
 
 def _insert(rows: int) -> str:
-    values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, 'ready')"] * rows)
+    values = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'ready')"] * rows)
     return f"INSERT INTO inbox ({_COLUMNS}) VALUES {values} ON CONFLICT (platform, app, key) DO NOTHING"  # noqa: S608 - no value is in it
 
 
@@ -102,6 +102,7 @@ def _insert_chunk(connection: sqlite3.Connection, rows: Sequence[InboxRow]) -> s
     values: list[object] = []
     for r in rows:
         values += (r.platform, r.app, r.key, r.kind, r.payload, r.trace_id, r.received_at, r.received_at)
+        values += (r.lane, r.subject)
     cursor = connection.execute(_INSERTS[len(rows)], values)
     if cursor.rowcount == len(rows):
         return {row.identity for row in rows}

@@ -196,12 +196,17 @@ inbox = sa.Table(
     text("outcome"),
     text("detail"),
     text("error"),
+    text("lane"),  # who sent it: one at a time, in order
+    text("subject"),  # what a tapped card is about, `type:id`: one at a time as well
+    text("owner"),  # the process that has it in hand, or had it last
     sa.UniqueConstraint("platform", "app", "key", name="uq_inbox_key"),
     sa.Index("ix_inbox_trace", "trace_id"),
     sa.Index(
         "ix_inbox_due",
         "due",
         "id",
+        "lane",
+        "subject",
         sqlite_where=sa.text("due IS NOT NULL"),
         postgresql_where=sa.text("due IS NOT NULL"),
     ),
@@ -231,6 +236,7 @@ outbox = sa.Table(
     time("finished_at"),
     sa.Column("result", sa.Text, nullable=False, server_default="{}"),
     text("error"),
+    text("owner"),
     sa.UniqueConstraint("key", name="uq_outbox_key"),
     sa.Index("ix_outbox_trace", "trace_id"),
     # In order of delivery, and by lane; only what is unfinished, however much is done.

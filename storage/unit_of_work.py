@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from storage.alerts import SqlAlerts
 from storage.books import SqlBooks
 from storage.digests import SqlDigests
 from storage.engines import Engines
+from storage.errors import TakenOver
 from storage.exceptions import SqlExceptions
 from storage.housekeeping import SqlHousekeeping
 from storage.inbox import done_values
@@ -38,14 +38,15 @@ from storage.sync_states import SqlSyncStates
 from storage.tables import inbox as inbox_table
 from storage.traces import SqlTraces
 from storage.usage import SqlUsage
+from storage.wake import Wake
 
 
 @dataclass(frozen=True)
 class Wakes:
     """Set after a commit that gives somebody in this process something to do."""
 
-    outbox: asyncio.Event
-    orders: asyncio.Event
+    outbox: Wake
+    orders: Wake
 
 
 class SqlUnitOfWork:
@@ -55,8 +56,11 @@ class SqlUnitOfWork:
     changes; after a failed commit it is unusable, because what the use case decided on is out of date.
     """
 
-    def __init__(self, engines: Engines, clock: Clock, keys: DataKeys, wakes: Wakes, trace_id: str) -> None:
+    def __init__(
+        self, engines: Engines, clock: Clock, keys: DataKeys, wakes: Wakes, trace_id: str, owner: str
+    ) -> None:
         self.trace_id = trace_id
+        self._owner = owner
         self._engines = engines
         self._clock = clock
         self._keys = keys
@@ -92,7 +96,7 @@ class SqlUnitOfWork:
         touched[subject] = min(within, touched.get(subject, within))
 
     def finish_inbox(self, item_id: int, outcome: str, detail: str = "") -> None:
-        """Mark the inbox row done with this commit; Conflict when another worker has it by then."""
+        """Mark the inbox row done with this commit; TakenOver when another worker has it by then."""
         self._pending.inbox[item_id] = (outcome, detail)
 
     def finish_outbox(self, item_id: int, result: Mapping[str, object]) -> None:
@@ -121,8 +125,8 @@ class SqlUnitOfWork:
         # Guards first: who lost the race finds out before the rest is written.
         for item_id, (outcome, detail) in pending.inbox.items():
             values = done_values(now, outcome, detail)
-            if not move(connection, inbox_table, item_id, (RUNNING,), values):
-                raise Conflict(f"inbox row {item_id} is not running any more")
+            if not move(connection, inbox_table, item_id, (RUNNING,), values, self._owner):
+                raise TakenOver(f"inbox row {item_id} is not in our hands any more")
         for item_id, result in pending.outbox.items():
             if not outbox.finish(connection, item_id, result, now):
                 raise Conflict(f"outbox row {item_id} is finished already")

@@ -9,6 +9,7 @@ import orjson
 
 from cards.door import Verified
 from integrations.chat.dingtalk import crypto, sign
+from integrations.chat.dingtalk.inbound import tapped
 from integrations.chat.dingtalk.payload import Json, any_case, digest, object_of, text_of
 from integrations.chat.dingtalk.settings import DingTalkSettings
 
@@ -31,7 +32,7 @@ def verify_robot(
     timestamp, given = _header(headers, "timestamp"), _header(headers, "sign")
     _refuse(sign.robot_problem(settings.client_secret, timestamp, given, _ms(now)))
     found = _body(body)
-    return Verified(robot_key(found, body), "robot", body)
+    return Verified(robot_key(found, body), "robot", body, text_of(found.get("senderStaffId")))
 
 
 def verify_card(
@@ -44,7 +45,7 @@ def verify_card(
     _refuse(sign.card_problem(settings.card_secret, timestamp, given, _ms(now)))
     found = _body(body)
     payload = orjson.dumps({**found, "receivedAt": timestamp})
-    return Verified(f"card:{digest(timestamp.encode(), body)}", "card", payload)
+    return Verified(f"card:{digest(timestamp.encode(), body)}", "card", payload, *tapped(found))
 
 
 def verify_event(

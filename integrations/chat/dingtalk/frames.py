@@ -8,6 +8,7 @@ import orjson
 
 from cards.door import Verified
 from integrations.chat.dingtalk.callback import event_key, robot_key
+from integrations.chat.dingtalk.inbound import tapped
 from integrations.chat.dingtalk.payload import Json, digest, object_of, text_of
 
 ROBOT_TOPICS = ("/v1.0/im/bot/messages/get", "/v1.0/im/bot/messages/delegate")
@@ -60,9 +61,9 @@ def verified(frame: Frame) -> Verified:
     if not found:
         raise BadFrame("data is not a JSON object")
     if frame.kind == "robot":
-        return Verified(robot_key(found, raw), "robot", raw)
+        return Verified(robot_key(found, raw), "robot", raw, text_of(found.get("senderStaffId")))
     payload = orjson.dumps({**found, "receivedAt": text_of(frame.headers.get("time"))})
-    return Verified(f"card:{frame.message_id or digest(raw)}", "card", payload)
+    return Verified(f"card:{frame.message_id or digest(raw)}", "card", payload, *tapped(found))
 
 
 def _event(frame: Frame, found: Json) -> Verified:

@@ -69,10 +69,7 @@ class Reader:
         at = moment_of(found.get("receivedAt")) or now
         if text_of(found.get("type")) not in {"", "actionCallback"}:
             return self._unhandled(text_of(found["type"]), found, key, at)
-        content = object_of(found.get("content") or found.get("value"))
-        private = object_of(content.get("cardPrivateData"))
-        params = object_of(private.get("params"))
-        action = text_of(params.get("action")) or next(iter(texts_of(private.get("actionIds"))), "")
+        action, params = action_of(found)
         card_id = text_of(found.get("outTrackId"))
         if not action or not card_id:
             return self._unhandled("card", found, key, at)
@@ -128,6 +125,19 @@ def file_of(found: Json) -> tuple[str, str]:
         codes = (text_of(object_of(part).get("downloadCode")) for part in parts)
         return PICTURE, next((code for code in codes if code), "")
     return "", ""
+
+
+def action_of(found: Json) -> tuple[str, Json]:
+    """What the tapped button carries, and its parameters."""
+    content = object_of(found.get("content") or found.get("value"))
+    private = object_of(content.get("cardPrivateData"))
+    params = object_of(private.get("params"))
+    return text_of(params.get("action")) or next(iter(texts_of(private.get("actionIds"))), ""), params
+
+
+def tapped(found: Json) -> tuple[str, str]:
+    """Who tapped and what the button carries."""
+    return text_of(found.get("userId")), action_of(found)[0]
 
 
 def inputs_of(params: Mapping[str, object]) -> dict[str, tuple[str, ...]]:

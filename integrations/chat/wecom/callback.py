@@ -68,7 +68,14 @@ def verify_callback(app: Envelope, query: str, body: bytes, now: datetime) -> Ve
         raise CallbackRefused(error.reason, 403) from None
     except XmlRefused as error:
         raise CallbackRefused(error.reason, 400) from None
-    return Verified(message_key(document, payload), kind_of(document), payload)
+    sender, action = document.get("FromUserName"), document.get("EventKey")
+    return Verified(
+        message_key(document, payload),
+        kind_of(document),
+        payload,
+        sender if isinstance(sender, str) else "",
+        action if isinstance(action, str) and document.get("MsgType") == "event" else "",
+    )
 
 
 def _signed(values: Mapping[str, str]) -> tuple[str, bytes, bytes]:
