@@ -22,6 +22,10 @@ class SandboxApi:
         async with self._session.get(self._base + path, params=query) as answer:
             return await _read(answer)
 
+    async def clear_faults(self, system: str) -> None:
+        async with self._session.delete(f"{self._base}/faults", params={"system": system}) as answer:
+            await _read(answer)
+
 
 async def _read(answer: aiohttp.ClientResponse) -> dict[str, Any]:
     body: dict[str, Any] = await answer.json()

@@ -13,6 +13,7 @@ from typing import Protocol
 from bot.card_delivery import card_id_of
 from bot.logs import log, tracing
 from bot.metrics import Metrics
+from bot.notices import note_failure
 from bot.pulse import Pulse
 from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
@@ -93,6 +94,7 @@ class Dispatcher:
             db.inbox.release,
             db.inbox.retry,
             db.inbox.next_due,
+            lambda item_id: db.inbox.postpone(item_id, "the database was away", scene.clock.now()),
             lambda: db.inbox.held_back,
             0 if db.embedded else SHARE,
         )
@@ -137,6 +139,7 @@ class Dispatcher:
                 parsed = self._parse(item)
                 if parsed is None:
                     await self._db.inbox.dead(item.id, f"no door {item.platform}:{item.app} in the settings")
+                    await note_failure(self._db, self._scene, item)
                     log.error("no such door", platform=item.platform, app=item.app)
                     return
                 inbound = parsed.inbound
@@ -229,6 +232,7 @@ class Dispatcher:
             await self._db.inbox.retry(item.id, text, self._scene.clock.now() + timedelta(seconds=wait))
             return
         await self._db.inbox.dead(item.id, text)
+        await note_failure(self._db, self._scene, item)
         log.error("laid aside", item=item.id, attempts=item.attempts)
         if isinstance(inbound, Message | Tap | MenuClick):
             await self._apologise(item, inbound)

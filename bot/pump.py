@@ -37,7 +37,8 @@ R = TypeVar("R", bound=Row)
 class Source(Generic[R]):
     """What a pump needs of a queue: `claim(room, rows in hand by first lane)`; `wake` is set by whatever may have made
     a row ready. `held`: the last claim passed over rows that wait for another process. `page`: rows of one claim at
-    most, so that several processes share a burst; 0 for as many as there is room for."""
+    most, so that several processes share a burst; 0 for as many as there is room for. `hand_back`: a row that could not
+    be settled because the database was away is ready again."""
 
     name: str
     wake: Wake
@@ -45,6 +46,7 @@ class Source(Generic[R]):
     release: Callable[[Sequence[int]], Awaitable[int]]
     retry: Callable[[int, str, datetime], Awaitable[bool]]
     next_due: Callable[[], Awaitable[datetime | None]]
+    hand_back: Callable[[int], Awaitable[bool]]
     held: Callable[[], bool] = field(default=lambda: False)
     page: int = 0
 
@@ -74,6 +76,7 @@ class Pump(Generic[R]):
         self._lanes = Lanes(limit)
         self._in_hand: set[int] = set()
         self._crowd: Counter[str] = Counter()  # rows in hand by their first lane
+        self._unsettled: set[int] = set()
         self._behind = False  # the last claim took all it was allowed to
         self._begun: set[int] = set()
         self._task: asyncio.Task[None] | None = None
@@ -115,6 +118,9 @@ class Pump(Generic[R]):
         room = self._room - len(self._in_hand)
         if room <= 0:
             return  # a finished row wakes us
+        for item_id in list(self._unsettled):
+            await self._source.hand_back(item_id)
+            self._unsettled.discard(item_id)
         life = self._pulse.life if self._pulse else 0
         page = min(room, self._source.page or room)
         # Shielded: a stop in the middle of a claim must not leave claimed rows without an owner.
@@ -167,7 +173,8 @@ class Pump(Generic[R]):
         self._begun.add(row.id)
         try:
             await self._work(row)
-        except StorageUnavailable as error:  # not settled: its lease brings it back
+        except StorageUnavailable as error:
             log.error("could not settle a row", queue=self._source.name, item=row.id, error=str(error))
+            self._unsettled.add(row.id)  # handed back once the database answers; at worst its lease ends
         except Exception:  # noqa: BLE001 - one row's bug must not end its lane; logged
             log.exception("a row was left unsettled", queue=self._source.name, item=row.id)

@@ -84,7 +84,7 @@ class Inbox(RowQueue):
             fail_later, table=table, item_id=item_id, error=error, due=to_micros(due), owner=self.owner
         )
         moved = await self._engines.write(later)
-        self.wake.set()
+        self.wake.ring()
         return moved
 
     async def dead(self, item_id: int, error: str) -> bool:

@@ -72,7 +72,7 @@ class RowQueue:
             .values(state=READY, due=to_micros(due), error=why, attempts=t.attempts - 1)
         )
         moved = await self._engines.write(lambda connection: connection.execute(statement).rowcount == 1)
-        self.wake.set()
+        self.wake.ring()
         return moved
 
     async def depth(self) -> dict[str, int]:

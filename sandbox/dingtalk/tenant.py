@@ -236,6 +236,9 @@ class Tenant:
 
     def boxes(self, user: str, chat: str) -> Iterator[OrderedDict[str, Message]]:
         """The windows that one person, or one group, consists of."""
+        if not user and not chat:
+            yield from list(self._boxes.values())
+            return
         if chat:
             yield self._boxes[chat]
             return

@@ -24,15 +24,16 @@ def visible(tenant: Tenant, message: Message, user: str) -> bool:
 
 
 def listing(tenant: Tenant, user: str, chat: str, after: int) -> list[dict[str, Any]]:
-    """What changed after `after`, oldest change first; boxes are kept in order of change."""
+    """What changed after `after`, oldest change first; boxes are kept in order of change. Without person and chat:
+    everybody's, each as its reader sees it."""
     found: list[Message] = []
     for box in tenant.boxes(user, chat):
         for message in reversed(box.values()):
             if message.seq <= after:
                 break
-            if visible(tenant, message, user):
+            if visible(tenant, message, user or message.user):
                 found.append(message)
-    return [view(tenant, message, user) for message in sorted(found, key=lambda m: m.seq)]
+    return [view(tenant, message, user or message.user) for message in sorted(found, key=lambda m: m.seq)]
 
 
 def view(tenant: Tenant, message: Message, user: str) -> dict[str, Any]:
