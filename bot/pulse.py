@@ -41,12 +41,19 @@ class Pulse:
     """`life` counts how often this process was born or came back from the dead: what was taken in hand in an earlier
     life is not ours any more. Where one process works alone (SQLite) it never stops."""
 
-    def __init__(self, processes: Processes, roles: frozenset[str], version: str) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        roles: frozenset[str],
+        version: str,
+        stopwatch: Callable[[], float] = monotonic,
+    ) -> None:
+        self._stopwatch = stopwatch
         self._processes = processes
         self._roles = sorted(roles)
         self._version = version
         self._host = socket.gethostname()
-        self._heard = monotonic()
+        self._heard = stopwatch()
         self._task: asyncio.Task[None] | None = None
         self.life = 0
         self.living: tuple[Process, ...] = ()
@@ -55,7 +62,7 @@ class Pulse:
     @property
     def alive(self) -> bool:
         """Whether no other process can have taken over what we have in hand."""
-        return not self._processes.shared or monotonic() - self._heard < DEAD_SECONDS - MARGIN_SECONDS
+        return not self._processes.shared or self._stopwatch() - self._heard < DEAD_SECONDS - MARGIN_SECONDS
 
     @property
     def replicas(self) -> int:
@@ -104,7 +111,7 @@ class Pulse:
             raise TakenForDead
 
     async def _beat(self) -> None:
-        asked = monotonic()
+        asked = self._stopwatch()
         known = await self._processes.beat(self._roles, self._host, self._version)
         if not known:
             if self.life:

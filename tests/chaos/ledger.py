@@ -139,10 +139,11 @@ async def _refunds(
         if paid[order] != due or due > 1:
             ledger.wrong.append(f"{order}: {due} refunds succeeded, {paid[order]} paid at the shop")
     ledger.complain("paid and not on record", (order for order in paid if order not in by_order))
-    _cards(ledger, chats, {row["number"]: row for row in rows})
+    approvers = {who for one in asked for who in one.desk.approvers}
+    _cards(ledger, chats, {row["number"]: row for row in rows}, approvers)
 
 
-def _cards(ledger: Ledger, chats: Chats, refunds: dict[str, Any]) -> None:
+def _cards(ledger: Ledger, chats: Chats, refunds: dict[str, Any], approvers: set[str]) -> None:
     """A card that asks for a decision that was made, or shows another end than the true one, is wrong, unless its
     reader was told the end in words (a card whose platform takes no more changes)."""
     words = {number: _end(row) for number, row in refunds.items()}
@@ -153,7 +154,7 @@ def _cards(ledger: Ledger, chats: Chats, refunds: dict[str, Any]) -> None:
         if not message.get("card") or not number:
             continue
         seen += 1
-        twice[platform, user, number] += 1
+        twice[platform, user, number] += user in approvers  # who asks twice is shown twice
         end = words[number]
         title = f"{message['card'].get('title')} {message['card'].get('replace_text', '')} {text}"
         if (decisions(message) or end not in title) and not _told(chats, user, number, end):
