@@ -17,10 +17,12 @@ from bench.machine import ROOT
 
 @dataclass(frozen=True)
 class Driven:
-    """One run of the generator; latencies in milliseconds."""
+    """One run of the generator; latencies in milliseconds. `began` by `perf_counter`, which all processes of a Linux
+    machine share."""
 
     seconds: float
     latencies: Sequence[float]
+    began: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -55,4 +57,4 @@ async def drive(port: int, requests: Sequence[bytes], *, connections: int = 1, p
     result = json.loads(out)
     if result["refused"]:
         raise NotAnswered(f"answers by status: {result['refused']}")
-    return Driven(result["seconds"], [1000 * seconds for seconds in result["latencies"]])
+    return Driven(result["seconds"], [1000 * seconds for seconds in result["latencies"]], result["began"])

@@ -132,7 +132,7 @@ async def run(spec: dict[str, object]) -> dict[str, object]:
         connection.begin()
     await tally.finished
     seconds = perf_counter() - began
-    return {"seconds": seconds, "latencies": tally.latencies, "refused": tally.refused}
+    return {"began": began, "seconds": seconds, "latencies": tally.latencies, "refused": tally.refused}
 
 
 def main() -> None:

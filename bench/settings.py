@@ -10,6 +10,12 @@ import yaml
 
 from bench.callbacks import App
 
+# What orders would set off by themselves is not the matter of a measurement that says so.
+NO_RULES: Mapping[str, Any] = {
+    "exceptions": {"off": ["address", "watch_word", "stock", "stuck", "payment", "quarantine", "effect"]},
+    "sla": {"rules": [], "gauges": {"backlog_growth": 0}},
+}
+
 
 def write(folder: Path, data: Mapping[str, Any], name: str = "config.yaml") -> Path:
     path = folder / name
@@ -25,25 +31,37 @@ def wecom_only(folder: Path, app: App, far_port: int, users: Sequence[str]) -> P
             "server": {"host": "127.0.0.1", "port": 0, "public_url": "https://bot.example.com"},
             "database": {"url": f"sqlite+aiosqlite:///{folder / 'qianshao.db'}"},
             "logging": {"level": "warning"},
-            "chat": {
-                "wecom": {
-                    app.name: {
-                        "api_base": f"http://127.0.0.1:{far_port}",
-                        "corp_id": app.corp_id,
-                        "agent_id": app.agent_id,
-                        "secret": app.secret,
-                        "token": app.token,
-                        "encoding_aes_key": app.encoding_aes_key,
-                    }
-                }
-            },
-            "staff": [
-                {"name": f"客服{user}", "roles": ["service"], "accounts": {"wecom": user}} for user in users
-            ],
+            **wecom_sections(app, far_port, users),
         },
     )
+
+
+def wecom_sections(app: App, far_port: int, users: Sequence[str]) -> dict[str, Any]:
+    """`chat` and `staff` of the settings."""
+    return {
+        "chat": {
+            "wecom": {
+                app.name: {
+                    "api_base": f"http://127.0.0.1:{far_port}",
+                    "corp_id": app.corp_id,
+                    "agent_id": app.agent_id,
+                    "secret": app.secret,
+                    "token": app.token,
+                    "encoding_aes_key": app.encoding_aes_key,
+                }
+            }
+        },
+        "staff": [
+            {"name": f"客服{user}", "roles": ["service"], "accounts": {"wecom": user}} for user in users
+        ],
+    }
 
 
 def staff_ids(count: int) -> list[str]:
     """So many colleagues that nobody comes near a limit per member."""
     return [f"bench{n:04d}" for n in range(count)]
+
+
+def read(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return data

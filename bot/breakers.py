@@ -1,84 +1,76 @@
-"""One breaker a door: when it only fails, it is given a rest, and nothing else waits for it.
+"""One breaker a door: when it only fails, it is given a rest by all processes, and nothing else waits for it.
 
-Our own forty lines because the packaged ones read the machine's clock; this one follows the desk's (§3.8).
+The rules are domain/fleet_rests.py's, on the desk's clock (docs/decisions/0011 and 0017); here stands what a failed
+delivery says about its door, and what the metrics show.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from bot.metrics import Metrics
 from cards.door import DoorError, Refused
 from domain.clock import Clock
+from domain.fleet import Commons, Outcome, Resting, Rule, guarded
+from domain.fleet_alone import Alone
 
 THRESHOLD = 5  # failures in a row
 REST_SECONDS = 10.0
 
-
-class Resting(Exception):
-    """The door is not called now; `seconds` is how long it still rests."""
-
-    def __init__(self, target: str, seconds: float) -> None:
-        super().__init__(f"{target} rests after repeated failures")
-        self.seconds = seconds
-
-
-@dataclass
-class _State:
-    failures: int = 0
-    rests_until: datetime | None = None
-    probing: bool = False  # one call is out to see whether it works again
+__all__ = ["Breakers", "Resting"]
 
 
 class Breakers:
+    """`commons`: what all processes share; without it the breakers are this process's own."""
+
     def __init__(
-        self, metrics: Metrics, clock: Clock, *, threshold: int = THRESHOLD, seconds: float = REST_SECONDS
+        self,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        threshold: int = THRESHOLD,
+        seconds: float = REST_SECONDS,
+        commons: Commons | None = None,
     ) -> None:
         self._metrics = metrics
-        self._clock = clock
-        self._threshold = threshold
-        self._seconds = seconds
-        self._states: dict[str, _State] = {}
+        self._commons = commons or Alone(clock)
+        self._rule = Rule(threshold, seconds)
+        self._shown: set[str] = set()
 
     @asynccontextmanager
     async def guard(self, target: str) -> AsyncIterator[None]:
         """Around one call to a far side; raises Resting instead of calling while it is given its rest."""
-        state = self._states.setdefault(target, _State())
-        self._admit(target, state)
         try:
-            yield
-        except BaseException as error:
-            self._note(target, state, failed=_is_failure(error), answered=_is_answer(error))
+            async with guarded(self._commons.rests, target, self._rule, judge):
+                yield
+        except Resting:
+            self._show(target, resting=True)
             raise
-        self._note(target, state, failed=False, answered=True)
+        except BaseException as error:
+            if judge(error) is Outcome.FAILED:
+                await self.measure()
+            raise
+        if target in self._shown:
+            self._show(target, resting=False)
 
-    def _admit(self, target: str, state: _State) -> None:
-        if state.rests_until is None:
-            return
-        left = (state.rests_until - self._clock.now()).total_seconds()
-        if left > 0 or state.probing:
-            raise Resting(target, max(left, 1.0))
-        state.probing = True
+    async def measure(self) -> None:
+        """Show every rest of the fleet, those of the platform clients and shops included; and whether what the
+        fleet shares can be reached."""
+        resting = set(await self._commons.rests.resting())
+        for target in self._shown | resting:
+            self._show(target, resting=target in resting)
+        if self._commons.reached is not None:
+            self._metrics.commons.set(self._commons.reached)
 
-    def _note(self, target: str, state: _State, *, failed: bool, answered: bool) -> None:
-        state.probing = False
-        if answered:
-            state.failures, state.rests_until = 0, None
-        elif failed:
-            state.failures += 1
-            if state.failures >= self._threshold:
-                state.rests_until = self._clock.now() + timedelta(seconds=self._seconds)
-        self._metrics.breaker.labels(target).set(0 if state.rests_until is None else 1)
-
-
-def _is_answer(error: BaseException) -> bool:
-    """A refusal or a named waiting time shows that the far side works."""
-    return isinstance(error, Refused) or (isinstance(error, DoorError) and error.retry_after is not None)
+    def _show(self, target: str, *, resting: bool) -> None:
+        self._shown.add(target)
+        self._metrics.breaker.labels(target).set(resting)
 
 
-def _is_failure(error: BaseException) -> bool:
-    """What our own code did wrong, and a stop, say nothing about the far side."""
-    return isinstance(error, DoorError | TimeoutError | OSError) and not _is_answer(error)
+def judge(error: BaseException) -> Outcome:
+    """A refusal or a named waiting time shows that the far side works. What our own code did wrong, and a stop, say
+    nothing about it."""
+    if isinstance(error, Refused) or (isinstance(error, DoorError) and error.retry_after is not None):
+        return Outcome.WORKED
+    return Outcome.FAILED if isinstance(error, DoorError | TimeoutError | OSError) else Outcome.NEITHER

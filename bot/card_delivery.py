@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, replace
 
 from bot.handle_merge import merge_handle
@@ -15,6 +15,7 @@ from domain.chat import Account, Recipient, SentCard, SubjectRef
 from domain.outbox import RefreshCard, SendCard, SendText
 from domain.ports import Conflict, UnitOfWork
 from storage.database import Database
+from storage.errors import TakenOver
 from storage.items import OutboxItem
 
 Renderer = Callable[[UnitOfWork, SubjectRef, Mapping[str, str], Account, str], Awaitable[Card | None]]
@@ -64,9 +65,10 @@ class CardDelivery:
             recipient=body.to,
             subject=body.subject,
             params=body.params,
-            state=_state(card),
+            # What an earlier try said may be out of date by now: then the check draws it for sure.
+            state=LIVE if sent.repeated else _state(card),
             handle=sent.handle,
-            shown=digest(card),
+            shown="" if sent.repeated else digest(card),
             trace_id=trace,
         )
         uow.cards.save(kept)
@@ -138,11 +140,30 @@ class CardDelivery:
             uow.finish_outbox(item.id, {"card_id": before.card_id})
             try:
                 await uow.commit()
+            except TakenOver:
+                await self.draw_anew(item, before.card_id)
+                return
             except Conflict:
                 current = await self.db.unit_of_work(item.outgoing.trace_id).cards.get(before.card_id)
                 continue
             return
         raise Conflict(f"card {before.card_id} changes all the time")
+
+    async def draw_anew(self, item: OutboxItem, card_id: str) -> None:
+        """Our drawing may have come after a newer one of the process that took the row over: nobody knows what stands
+        now, so it is drawn once more for certain."""
+        log.warning("drawn late, drawing it once more", card=card_id, item=item.id)
+        for _ in range(_MERGES):
+            uow = self.db.unit_of_work(item.outgoing.trace_id)
+            current = await uow.cards.get(card_id)
+            if current is None:
+                return
+            uow.cards.save(replace(current, shown=""))
+            uow.send(RefreshCard(card_id, force=True), key=f"{card_id}.anew.{item.id}.{item.attempts}")
+            with suppress(Conflict):
+                await uow.commit()
+                return
+        raise Conflict(f"card {card_id} changes all the time")
 
 
 def _state(card: Card) -> str:

@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from types import ModuleType
 from typing import Any, TextIO
 
@@ -14,6 +16,7 @@ import aiohttp
 from bot import places
 from bot.books_engine import open_engine
 from bot.breakers import Breakers
+from bot.condition import Condition
 from bot.database import make_ready, open_settings
 from bot.deliver import Deliverer
 from bot.dispatch import Dispatcher
@@ -25,6 +28,7 @@ from bot.metrics import Metrics
 from bot.pulse import Pulse
 from bot.receive import Receiver
 from bot.rendering import renderer
+from bot.replay_tape import Tape, tape_of
 from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.single import only_one
@@ -38,12 +42,15 @@ from bot.workers import close_workers
 from cards.door import ChatDoor
 from cards.scene import Scene, ShopInfo
 from domain.clock import Clock
+from domain.fleet import Commons
 from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
 from handlers.router import Routes, compile_routes
 from integrations.payment.by_file import ByFile
 from jobs.registry import JobContext
 from storage import schema
+from storage.commons import open_commons
+from storage.courier import Courier, installation_name, open_courier
 from storage.database import Database
 from storage.secrets import DataKeys
 
@@ -74,20 +81,30 @@ class Desk:
     usage: UsageKeeper
     job_context: Callable[[str], JobContext]
     pulse: Pulse
+    courier: Courier
+    commons: Commons
+    breakers: Breakers
     roles: frozenset[str] = ROLES
+    tape: Tape = field(default_factory=Tape)
     ready: bool = field(default=False)
+    condition: Condition = field(init=False)
     _warming: asyncio.Task[None] | None = None
     _alone: TextIO | None = None
+
+    def __post_init__(self) -> None:
+        self.condition = Condition(self)
 
     async def start(self) -> None:
         """Bring the database up to date, take back what a killed process left, begin to work."""
         self._alone = only_one(self.settings.database.url)
         await make_ready(self.db)
         await self.pulse.start()
+        self._call_the_courier()
         if self.db.embedded:
             left = await self.db.inbox.recover() + await self.db.outbox.recover()
             if left:
                 log.info("taking up what the last run left", rows=left)
+        await self.tape.begin(self.db)
         if "worker" in self.roles:
             self.deliverer.start()
             self.dispatcher.start()
@@ -98,6 +115,7 @@ class Desk:
             self.streams.start(0.0 if self.db.embedded else SPREAD_SECONDS)
         self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))
         self.usage.start()
+        self.condition.start()
         self.ready = True
 
     async def quiesce(self, seconds: float = STOP_SECONDS) -> None:
@@ -108,11 +126,26 @@ class Desk:
         if self._warming is not None:
             self._warming.cancel()
         await self.streams.stop()
+        await self.condition.stop()
         await asyncio.gather(self.scheduler.stop(seconds / 2), self.watching.stop(seconds / 2))
         await self.dispatcher.stop(seconds)  # before the outbox: its last handlers still fill it
         await self.deliverer.stop(max(0.0, end - loop.time()))
         await self.usage.stop()
+        await self.courier.close()
         await self.pulse.stop()
+
+    def _call_the_courier(self) -> None:
+        """What becomes ready here is told to the other processes, and the other way round."""
+        queues = {"inbox": self.db.inbox, "outbox": self.db.outbox}
+        for topic, queue in queues.items():
+            queue.wake.forward = partial(self.courier.tell, topic)
+
+        def ring(topic: str) -> None:
+            if topic in queues:
+                queues[topic].wake.ring()
+
+        working = "worker" in self.roles
+        self.courier.start(working, ring, lambda: self.dispatcher.has_room or self.deliverer.has_room)
 
     async def close(self) -> None:
         for far in (*self.doors.values(), *self.shops.values()):
@@ -121,6 +154,8 @@ class Desk:
                 await close()
         close_workers()
         await self.session.close()
+        await self.commons.close()
+        self.tape.close()
         await self.db.close()
         if self._alone is not None:
             self._alone.close()
@@ -132,22 +167,31 @@ class Desk:
             await self.close()
 
     def door_state(self, platform: str, app: str) -> str:
-        """One word for `/readyz`."""
+        """One word for `/readyz`; connections are the web role's."""
         stats = _stream_stats(self.doors[platform, app])
-        if stats is None:
+        if stats is None or "web" not in self.roles:
             return "ok"
         return str(stats.trouble) or ("connected" if stats.connections else "connecting")
 
     async def measure(self) -> None:
-        """Bring the gauges up to date, when somebody asks."""
-        for name, queue in (("inbox", self.db.inbox), ("outbox", self.db.outbox)):
-            for state, count in (await queue.depth()).items():
-                self.metrics.depth.labels(f"{name}.{state}").set(count)
+        """Bring the gauges up to date, when somebody asks; what needs no database comes first."""
         for (_, app), door in self.doors.items():
             stats = _stream_stats(door)
             if stats is not None:
                 for figure, value in figures(stats, self.clock.now()).items():
                     self.metrics.stream.labels(app, figure).set(value)
+        for role in sorted(ROLES):
+            alive = sum(role in process.roles for process in self.pulse.living)
+            self.metrics.processes.labels(role).set(int(role in self.roles) if self.db.embedded else alive)
+        line = self.courier.state
+        self.metrics.courier.labels(line.engine).set(int(line.up))
+        await self.breakers.measure()
+        for name, queue in (("inbox", self.db.inbox), ("outbox", self.db.outbox)):
+            for state, count in (await queue.depth()).items():
+                self.metrics.depth.labels(f"{name}.{state}").set(count)
+            since = await queue.oldest_due()
+            waited = (self.clock.now() - since).total_seconds() if since is not None else 0.0
+            self.metrics.oldest.labels(name).set(max(0.0, waited))
 
 
 def build_desk(
@@ -156,23 +200,34 @@ def build_desk(
     clock: Clock | None = None,
     roles: frozenset[str] = ROLES,
     entry: ModuleType | Any = None,
+    tape: Tape | None = None,
 ) -> Desk:
     """Join the parts; nothing runs before `start`. Call inside a running event loop.
 
     `entry` stands in for `handlers.entry` in tests.
     """
-    clock = clock or SystemClock()
+    tape = tape or tape_of(settings, roles)
+    clock = tape.clock(clock or SystemClock())
     metrics = Metrics()
     db = open_settings(settings, clock)
+    db.outbox.patience = timedelta(seconds=settings.queue.unknown_seconds)
     pulse = Pulse(db.processes, roles, schema.HEAD)
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=60),
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[] if db.embedded else [pulse.fence()],
     )
-    doors = _doors(settings, session, clock)
-    shops = _shops(settings, session, clock)
-    payments = _payments(settings, session, clock)
+    commons = open_commons(
+        settings.cache.url,
+        db,
+        clock,
+        replicas=lambda: pulse.replicas,
+        seconds=settings.cache.timeout_seconds,
+    )
+    breakers = Breakers(metrics, clock, commons=commons)
+    doors = _doors(settings, session, clock, commons)
+    shops = _shops(settings, session, clock, commons)
+    payments = _payments(settings, session, clock, commons)
     scene = Scene(
         clock=clock,
         policies=settings.policies,
@@ -204,20 +259,20 @@ def build_desk(
         db,
         doors,
         scene,
-        renderer(scene),
-        _effects(),
+        tape.drawing(renderer(scene)),
+        tape.effects(_effects()),
         shops,
         ports.context,
         metrics,
         quiet=receiver.quiet,
         limit=settings.queue.deliveries,
         max_attempts=settings.queue.max_attempts,
-        breakers=Breakers(metrics, clock),
+        breakers=breakers,
         saving=keeper.saving,
         pulse=pulse,
     )
     streams = Streams(doors.values(), receiver)
-    return Desk(
+    desk = Desk(
         settings,
         clock,
         db,
@@ -232,13 +287,19 @@ def build_desk(
         deliverer,
         streams,
         Scheduler(db, settings.jobs, ports.context, metrics),
-        Watching(db, ports.context),
+        Watching(db, tape.contexts(ports.context)),
         payments,
         keeper,
         ports.context,
         pulse,
+        open_courier(settings.queue.url, installation_name(settings.database.url)),
+        commons,
+        breakers,
         roles,
+        tape,
     )
+    tape.attach(desk)
+    return desk
 
 
 def find_routes() -> Routes:
@@ -247,7 +308,7 @@ def find_routes() -> Routes:
 
 
 def _doors(
-    settings: Settings, session: aiohttp.ClientSession, clock: Clock
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, commons: Commons
 ) -> dict[tuple[str, str], ChatDoor]:
     doors: dict[tuple[str, str], ChatDoor] = {}
     for door in settings.doors:
@@ -255,23 +316,25 @@ def _doors(
             log.warning("a chat app is not filled in and stays off", platform=door.platform, app=door.app)
             continue
         build = places.door_package(door.platform).build
-        doors[door.platform, door.app] = build(door.app, door.values, session, clock)
+        doors[door.platform, door.app] = build(door.app, door.values, session, clock, commons=commons)
     return doors
 
 
-def _shops(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> dict[str, ShopConnector]:
+def _shops(
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, commons: Commons
+) -> dict[str, ShopConnector]:
     shops: dict[str, ShopConnector] = {}
     for shop in settings.shops:
         if shop.values is None:
             log.warning("a shop is not filled in and stays off", shop=shop.code)
             continue
         build = places.shop_package(shop.platform).build
-        shops[shop.code] = build(shop.code, shop.values, session, clock)
+        shops[shop.code] = build(shop.code, shop.values, session, clock, commons=commons)
     return shops
 
 
 def _payments(
-    settings: Settings, session: aiohttp.ClientSession, clock: Clock
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, commons: Commons
 ) -> dict[str, PaymentConnector]:
     payments: dict[str, PaymentConnector] = {}
     for account in settings.payments:
@@ -283,7 +346,7 @@ def _payments(
             )
             continue
         payments[account.account] = package.build(
-            account.account, account.name, account.values, session, clock
+            account.account, account.name, account.values, session, clock, commons=commons
         )
     return payments
 

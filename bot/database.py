@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bot.data_key import data_key
+from bot.logs import log
 from bot.settings import Settings
 from bot.system_clock import SystemClock
 from domain.clock import Clock
+from storage import schema
 from storage.database import Database, open_database
+from storage.schema import Form
 
 
 class DatabaseBehind(Exception):
@@ -32,9 +35,23 @@ async def open_from(settings: Settings, clock: Clock | None = None) -> Database:
 
 
 async def make_ready(db: Database) -> None:
+    """SQLite is brought up to date. Tables of a later version are worked on when that version allows it."""
+    form = await db.form()
+    if form is Form.TOO_NEW:
+        raise DatabaseBehind(await _too_new(db))
+    if form is Form.NEWER:
+        log.info("the tables are of a later version that lets this one work on", ours=schema.HEAD)
     if db.embedded:
         await db.upgrade()
         return
-    if not await db.at_head():
+    if form is Form.BEHIND:
         raise DatabaseBehind("数据库的表和这个版本对不上：请先运行 python -m bot db upgrade")
     await db.check_key()
+
+
+async def _too_new(db: Database) -> str:
+    found = await db.read(schema.current_revision)
+    return (
+        f"数据库已被更新的版本升级到 {found}，这个版本（{schema.HEAD}）不能再用它：请启动新版本；"
+        "要退回旧版本，只能用升级前的备份恢复"
+    )

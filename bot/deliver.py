@@ -22,6 +22,7 @@ from bot.quiet import Quiet
 from bot.retry import Aside, decide
 from bot.thrift import Thrift
 from cards.door import ChatDoor, Refused
+from cards.render import UnknownHere
 from cards.scene import Scene
 from domain.chat import Account, Recipient
 from domain.outbox import Effect, RefreshCard, SendCard, SendFile, SendText
@@ -74,6 +75,8 @@ class Deliverer:
             db.outbox.release,
             db.outbox.retry,
             db.outbox.next_due,
+            # It may have gone out: that counts as a try.
+            lambda item_id: db.outbox.retry(item_id, "the database was away", scene.clock.now()),
             page=0 if db.embedded else SHARE,
         )
         self._pump = Pump(
@@ -118,6 +121,8 @@ class Deliverer:
                 outcome = "storage"
                 log.error("storage failed around a delivery", item=item.id, error=str(error))
                 await self._settle(item, TimeoutError(str(error)))
+            except UnknownHere as error:
+                outcome = await self._leave(item, error)
             except Exception as error:  # noqa: BLE001 - whatever failed decides what comes next
                 outcome = await self._settle(item, error)
             finally:
@@ -187,7 +192,7 @@ class Deliverer:
     async def _effect(self, item: OutboxItem, body: Effect) -> str:
         handler = self._effects.get(body.name)
         if handler is None:
-            raise Refused(f"no effect named {body.name}; known: {', '.join(self._effects)}", code="no_effect")
+            raise UnknownHere(f"no effect named {body.name}; known: {', '.join(self._effects)}")
         trace = item.outgoing.trace_id
         context = EffectContext(
             item_id=item.id,
@@ -203,17 +208,26 @@ class Deliverer:
             await handler(context, body, item.attempts)
         return "done"
 
+    async def _leave(self, item: OutboxItem, error: UnknownHere) -> str:
+        """A newer process may know it (docs/decisions/0018); a person hears of it when none has come for long."""
+        if await self._db.outbox.left_to_newer(item.id, str(error)):
+            log.info("left to a newer version", item=item.id, why=str(error))
+            return "left"
+        return await self._settle(item, Refused(str(error), code="unknown"))
+
     async def _settle(self, item: OutboxItem, error: Exception) -> str:
         """Write down how it failed and what comes next."""
         decision = decide(error, item.failures + 1, self._max_attempts)
         text = f"{type(error).__name__}: {error}"[:500]
         if isinstance(decision, Aside):
             log.error("laid aside", item=item.id, lane=item.lane, attempts=item.attempts, error=text)
-            await self._db.outbox.dead(item.id, text)
-            await note_refusal(self._db, self._scene, self._doors, item, error)
+            if await self._db.outbox.dead(item.id, text):  # else another process has it in hand
+                await note_refusal(self._db, self._scene, item, error)
             return decision.outcome
         due = self._scene.clock.now() + timedelta(seconds=decision.seconds)
-        await self._db.outbox.retry(item.id, text, due)
+        ours = await self._db.outbox.retry(item.id, text, due)
+        if not ours and isinstance(item.outgoing.body, RefreshCard):
+            await self._cards.draw_anew(item, item.outgoing.body.card_id)
         if decision.outcome == "error":
             log.error("delivery failed", item=item.id, lane=item.lane, exc_info=error)
         else:

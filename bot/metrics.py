@@ -59,8 +59,28 @@ class Metrics:
         self.depth = Gauge(
             "qianshao_queue_depth", "Rows waiting in inbox or outbox", ["queue"], registry=registry
         )
+        self.processes = Gauge(
+            "qianshao_processes", "Processes of the fleet that are alive, by role", ["role"], registry=registry
+        )
+        self.courier = Gauge(
+            "qianshao_courier_up",
+            "1 while the queue engine carries hints between processes; without it work starts up to a second later",
+            ["engine"],
+            registry=registry,
+        )
+        self.oldest = Gauge(
+            "qianshao_queue_oldest_seconds",
+            "For how long the longest-waiting due row of inbox or outbox has waited",
+            ["queue"],
+            registry=registry,
+        )
         self.breaker = Gauge(
             "qianshao_breaker_open", "1 while a far system is given a rest", ["target"], registry=registry
+        )
+        self.commons = Gauge(
+            "qianshao_commons_up",
+            "1 while tokens, limits and rests are shared through Redis; 0 while this process goes by its share",
+            registry=registry,
         )
         self.budget = Gauge(
             "qianshao_budget_left",

@@ -1,33 +1,30 @@
-"""When something can never be delivered: it goes into the audit, and an administrator hears of it once a day."""
+"""When something was given up: it goes into the audit and becomes a dead letter, of which people hear by a card."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from cards.door import DoorError
+from cards.letter_people import duty
 from cards.scene import Scene
 from domain.audit import AuditEntry
-from domain.chat import Recipient, SubjectRef
-from domain.clock import shanghai
+from domain.chat import SubjectRef
+from domain.letter import INBOX, OUTBOX, number_of
+from domain.letter_note import note_change
 from domain.outbox import Effect, RefreshCard, SendCard, SendFile, SendText
-from domain.staff import Role
+from domain.ports import Conflict
 from storage.database import Database
-from storage.items import OutboxItem
+from storage.items import InboxItem, OutboxItem
 
-NOTICE = "notice."  # keys of our own notices: one that cannot be delivered must not cause another
+_RUNS = 5  # when others note letters of the same trouble at this moment; what is left is the watch's (jobs/letters.py)
 
 
-async def note_refusal(
-    db: Database, scene: Scene, doors: Collection[tuple[str, str]], item: OutboxItem, error: Exception
-) -> None:
-    """`doors`: the (platform, app) of those that are open."""
+async def note_refusal(db: Database, scene: Scene, item: OutboxItem, error: Exception) -> None:
+    """An outbox row was just laid aside."""
     out = item.outgoing
-    now = scene.clock.now()
     code = error.code if isinstance(error, DoorError) else ""
     uow = db.unit_of_work(out.trace_id)
     uow.audit(
         AuditEntry(
-            at=now,
+            at=scene.clock.now(),
             actor="system",
             origin="outbox",
             action="delivery.refused",
@@ -37,19 +34,26 @@ async def note_refusal(
         )
     )
     await uow.commit()
-    if out.key.startswith(NOTICE):
+    await _note(db, scene, out.trace_id, number_of(OUTBOX, item.id))
+
+
+async def note_failure(db: Database, scene: Scene, item: InboxItem) -> None:
+    """An inbox row was just laid aside."""
+    await _note(db, scene, item.trace_id, number_of(INBOX, item.id))
+
+
+async def _note(db: Database, scene: Scene, trace: str, number: str) -> None:
+    for _ in range(_RUNS):
+        uow = db.unit_of_work(trace)
+        letter = await uow.letters.get(number)
+        if letter is None or not letter.newly_dead:
+            return
+        await note_change(uow, letter, lambda money: duty(scene, money), scene.clock.now())
+        try:
+            await uow.commit()
+        except Conflict:
+            continue
         return
-    key = f"{NOTICE}{item.lane.rsplit(':', 1)[0]}.{code or type(error).__name__}.{shanghai(now):%Y%m%d}"
-    uow = db.unit_of_work(out.trace_id)
-    text = (
-        f"有消息或操作没能送达（{item.lane.split(':', 1)[0]}，{code or type(error).__name__}）："
-        f"{str(error)[:120]}\n今天同类问题只提醒这一次；可发 追踪 {out.trace_id[:8]}，或在服务器上运行 doctor"
-    )
-    for person in scene.directory.with_roles(frozenset({Role.ADMIN})):
-        for account in person.accounts:
-            if (account.platform, account.app) in doors:
-                uow.send(SendText(Recipient(account), text), key=f"{key}.{account}")
-    await uow.commit()  # a key that is there already is left out: that is once a day
 
 
 def _subject(item: OutboxItem) -> SubjectRef:

@@ -10,10 +10,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from aiohttp import ClientSession
-
 from cards.door import ChatDoor
-from domain.clock import Clock
 from domain.payment import PaymentConnector
 from domain.ports import ShopConnector
 from integrations.payment.bill_reading import Dialect
@@ -25,30 +22,31 @@ PAYMENTS = "integrations.payment"
 
 @dataclass(frozen=True)
 class DoorPackage:
-    """One package of `integrations/chat`: its settings dataclass and how to open a door with it."""
+    """One package of `integrations/chat`: its settings dataclass and how to open a door with it:
+    `build(app, settings, session, clock, commons=…)`."""
 
     platform: str
     settings: type[Any]
-    build: Callable[[str, Any, ClientSession, Clock], ChatDoor]
+    build: Callable[..., ChatDoor]
 
 
 @dataclass(frozen=True)
 class ShopPackage:
-    """One package of `integrations/commerce`."""
+    """One package of `integrations/commerce`; `build(code, settings, session, clock, commons=…)`."""
 
     platform: str
     settings: type[Any]
-    build: Callable[[str, Any, ClientSession, Clock], ShopConnector]
+    build: Callable[..., ShopConnector]
 
 
 @dataclass(frozen=True)
 class PaymentPackage:
-    """One package of `integrations/payment`; `build(account, name, settings, session, clock)`;
+    """One package of `integrations/payment`; `build(account, name, settings, session, clock, commons=…)`;
     `dialect` reads its bills."""
 
     provider: str
     settings: type[Any]
-    build: Callable[[str, str, Any, ClientSession, Clock], PaymentConnector]
+    build: Callable[..., PaymentConnector]
     dialect: type[Dialect]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from bot.admission import RETRY_SECONDS, WAITING, NotAdmitted
 from bot.logs import log, tracing
 from domain.ports import BadSignature, Conflict, PushEvent, ShopConnector
 from domain.sync_push import Heard, Hearing, hear
@@ -18,6 +20,7 @@ from storage.errors import StorageUnavailable
 if TYPE_CHECKING:
     from bot.compose import Desk
 
+_SECONDS = 4.0  # from the arrival of a push to its answer; shops wait 5 s at the least (Shopify)
 _TRIES = 5  # of one event, when its order changes at the same time
 
 
@@ -35,6 +38,8 @@ class PushGate:
             return _error(404, f"没有店铺 {platform}/{code}")
         if shop.capabilities.push_kind == "none":
             return _error(404, f"{platform}/{code} 还不接收推送；订单由定时拉取得到")
+        if self.desk.receiver.admission.reason == WAITING:  # before any work
+            return self._no_room(platform)
         body = await request.read()
         try:
             events = shop.verify_push(request.headers, body, str(request.url))
@@ -42,7 +47,11 @@ class PushGate:
             return self._refuse(platform, "signature", 401, f"签名不对：{error}")
         except ValueError as error:
             return self._refuse(platform, "body", 400, f"看不懂这个推送：{error}")
-        answer = await self._keep(shop, events)
+        try:
+            with self.desk.receiver.quiet.arrival(), self.desk.receiver.admission.seat(inbox=False):
+                answer = await self._keep(shop, events, began + _SECONDS)
+        except NotAdmitted:
+            return self._no_room(platform)
         self.desk.metrics.acknowledge.labels(platform).observe(perf_counter() - began)
         return answer
 
@@ -51,15 +60,21 @@ class PushGate:
         log.warning("a push was refused", platform=platform, reason=reason)
         return _error(status, text)
 
-    async def _keep(self, shop: ShopConnector, events: Sequence[PushEvent]) -> web.Response:
-        """Committed before the acknowledgement; what cannot be stored is not acknowledged, and comes again."""
+    def _no_room(self, platform: str) -> web.Response:
+        self.desk.metrics.refused.labels(platform, WAITING).inc()
+        return web.Response(status=503, headers={"Retry-After": RETRY_SECONDS})
+
+    async def _keep(self, shop: ShopConnector, events: Sequence[PushEvent], until: float) -> web.Response:
+        """Committed before the acknowledgement, `until` by `perf_counter()`; what cannot be stored by then is not
+        acknowledged, and comes again."""
         ok = True
         for event in events:
             try:
-                heard = await self._hear(shop, event)
-            except (StorageUnavailable, Conflict) as error:
+                async with asyncio.timeout(until - perf_counter()):
+                    heard = await self._hear(shop, event)
+            except (StorageUnavailable, Conflict, TimeoutError) as error:
                 self.desk.metrics.unstored.labels(shop.platform).inc()
-                log.error("a push could not be stored", shop=shop.shop_code, error=str(error))
+                log.error("a push could not be stored", shop=shop.shop_code, error=repr(error))
                 ok = False
                 continue
             if heard is Heard.KNOWN:

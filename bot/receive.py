@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
+from bot.admission import Admission, NotAdmitted, NotInTime
 from bot.metrics import Metrics
 from bot.quiet import Quiet
 from cards.action import BadAction, decode
 from cards.door import Verified
 
+STREAM_SECONDS = 1.6  # a tap's answer over Stream is waited for 2 s (dingtalk.md §4)
 _names = random.Random()
 
 
@@ -59,26 +62,44 @@ class Receiver:
     inbox: InboxWriter
     metrics: Metrics
     quiet: Quiet = field(default_factory=Quiet)
+    admission: Admission = field(default_factory=Admission)
 
-    async def receive(self, platform: str, app: str, item: Verified, started: float | None = None) -> bool:
-        """Keep a verified item; False when it was already here. `started`: `perf_counter()` at arrival."""
+    async def receive(
+        self,
+        platform: str,
+        app: str,
+        item: Verified,
+        started: float | None = None,
+        within: float = STREAM_SECONDS,
+    ) -> bool:
+        """Keep a verified item; False when it was already here. `started`: `perf_counter()` at arrival; `within`
+        seconds of it the platform must have its answer, or it is not given one."""
         began = perf_counter() if started is None else started
         try:
-            with self.quiet.arrival():
-                fresh = await self.inbox.put(
-                    platform,
-                    app,
-                    item.kind,
-                    item.key,
-                    item.payload,
-                    new_trace(),
-                    lane=lane_of(platform, app, item),
-                    subject=subject_of(item),
-                )
+            with self.quiet.arrival(), self.admission.seat():
+                async with asyncio.timeout(began + within - perf_counter()):
+                    fresh = await self.inbox.put(
+                        platform,
+                        app,
+                        item.kind,
+                        item.key,
+                        item.payload,
+                        new_trace(),
+                        lane=lane_of(platform, app, item),
+                        subject=subject_of(item),
+                    )
+        except NotAdmitted as error:
+            self.metrics.refused.labels(platform, error.reason).inc()
+            raise
+        except TimeoutError as error:
+            self.metrics.unstored.labels(platform).inc()
+            raise NotInTime(f"not stored within {within:g} s") from error
         except Exception:
             self.metrics.unstored.labels(platform).inc()
             raise
-        if not fresh:
+        if fresh:
+            self.admission.stored += 1
+        else:
             self.metrics.duplicates.labels(platform).inc()
         self.metrics.acknowledge.labels(platform).observe(perf_counter() - began)
         return fresh

@@ -64,7 +64,7 @@ class Scheduler:
         self._db = db
         self._context = context
         self._plans = plans(settings)
-        self._slots = JobSlots(db.engines)
+        self._slots = JobSlots(db.engines, db.owner)
         self._scene = context("schedule").scene
         self.worker = db.owner  # proves that a run is ours
         self._settling = Settling(db, self._scene, self.worker)

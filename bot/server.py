@@ -9,6 +9,9 @@ from aiohttp import web
 
 from bot import console
 from bot.callbacks import Gate, dingtalk_routes, wecom_routes
+from bot.condition_report import ANSWER_SECONDS, database_problems, report
+from bot.logs import log
+from bot.patience import within
 from bot.push import push_routes
 from integrations.chat.dingtalk.door import DingTalkDoor
 from integrations.chat.wecom.door import WeComDoor
@@ -56,18 +59,16 @@ def _health(desk: Desk) -> Iterable[web.RouteDef]:
     async def ready(_request: web.Request) -> web.Response:
         """Whether this process can take callbacks: started, and the database answers at its newest form."""
         problems = [] if desk.ready else ["starting or stopping"]
-        try:
-            await desk.db.ping()
-            if not await desk.db.at_head():
-                problems.append("database: tables of another version, run db upgrade")
-        except StorageUnavailable as error:
-            problems.append(f"database: {error}")
+        problems += await database_problems(desk)
         doors = {f"{platform}:{app}": desk.door_state(platform, app) for platform, app in desk.doors}
-        body = {"ready": not problems, "problems": problems, "doors": doors}
+        body = {"ready": not problems, "problems": problems, "doors": doors, **report(desk)}
         return web.json_response(body, status=503 if problems else 200)
 
     async def metrics(_request: web.Request) -> web.Response:
-        await desk.measure()
+        try:
+            await within(ANSWER_SECONDS, desk.measure())
+        except (StorageUnavailable, TimeoutError) as error:  # the other figures are wanted now more than ever
+            log.warning("the queues could not be measured", error=repr(error))
         return web.Response(body=desk.metrics.page(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     return [web.get("/healthz", alive), web.get("/readyz", ready), web.get("/metrics", metrics)]

@@ -28,6 +28,8 @@ from bot.staff import Directory, read_staff
 from bot.watched_folders import FileSettings, check_folders
 from cards.scene import ChatPlace
 from domain.policy import Policies
+from storage.commons import commons_fault
+from storage.courier import courier_fault
 
 T = TypeVar("T")
 _DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
@@ -35,11 +37,14 @@ _DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
 
 @dataclass(frozen=True)
 class Server:
-    """`public_url` is how the platforms reach this server from outside, without a slash at the end."""
+    """`public_url` is how the platforms reach this server from outside, without a slash at the end. `reuse_port`:
+    several processes of this host share the port. `drain_seconds`: after SIGTERM it goes on answering so long."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     public_url: str = ""
+    reuse_port: bool = False
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,18 +55,26 @@ class DatabaseSettings:
 @dataclass(frozen=True)
 class QueueSettings:
     """`handlers` and `deliveries` run side by side at most; `handler_seconds` ends a hanging handler;
-    `max_attempts` tries of one delivery before it is laid aside."""
+    `max_attempts` tries of one delivery before it is laid aside; `unknown_seconds`: so long a row of a kind that only
+    a newer version knows is left to that version; `inbox_limit` rows may wait before nothing more is taken in;
+    after `busy_seconds` of waiting people are told."""
 
     url: str = "memory://"
     handlers: Annotated[int, Field(ge=1, le=1000)] = 64
     handler_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     deliveries: Annotated[int, Field(ge=1, le=1000)] = 128
     max_attempts: Annotated[int, Field(ge=1, le=1000)] = 60
+    unknown_seconds: Annotated[float, Field(ge=0, le=30 * 86400)] = 3600.0
+    inbox_limit: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
+    busy_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
 
 
 @dataclass(frozen=True)
 class CacheSettings:
+    """What all processes share (tokens, limits, rests). `timeout_seconds`: how long Redis may take for one answer."""
+
     url: str = "memory://"
+    timeout_seconds: Annotated[float, Field(ge=0.01, le=10)] = 0.25
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,15 @@ class ReconcileSettings:
 
     folder: str = ""
     memory: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[MG]i?B$")] = "1GB"
+
+
+@dataclass(frozen=True)
+class ReplaySettings:
+    """`record`: a folder that the answers of the far sides are written to, sealed, for `replay --record`; empty: none.
+    Journals nobody has written to for `keep_days` are deleted at the next start."""
+
+    record: str = ""
+    keep_days: Annotated[int, Field(ge=1, le=90)] = 7
 
 
 @dataclass(frozen=True)
@@ -99,6 +121,7 @@ class Settings:
     security: Security = field(default_factory=Security)
     files: FileSettings = field(default_factory=FileSettings)
     reconcile: ReconcileSettings = field(default_factory=ReconcileSettings)
+    replay: ReplaySettings = field(default_factory=ReplaySettings)
     doors: tuple[DoorSettings, ...] = ()
     shops: tuple[ShopSettings, ...] = ()
     payments: tuple[PaymentSettings, ...] = ()
@@ -118,6 +141,7 @@ _SECTIONS: Mapping[str, type[Any]] = {
     "security": Security,
     "files": FileSettings,
     "reconcile": ReconcileSettings,
+    "replay": ReplaySettings,
 }
 _TOP = (*_SECTIONS, "chat", "shops", "payments", "staff", "chats", "jobs", "policies")
 
@@ -165,6 +189,7 @@ def settings_of(document: Document) -> Settings:
         security=_section(document, "security", Security),
         files=_section(document, "files", FileSettings),
         reconcile=_section(document, "reconcile", ReconcileSettings),
+        replay=_section(document, "replay", ReplaySettings),
         doors=doors,
         shops=shops,
         payments=payments,
@@ -198,11 +223,10 @@ def _check(document: Document, settings: Settings) -> None:
             ("database", "url"),
             "要写成 sqlite+aiosqlite:///data/qianshao.db 或 postgresql+asyncpg://用户:密码@主机/库名",
         )
-    for name, url in (("queue", settings.queue.url), ("cache", settings.cache.url)):
-        if url != "memory://":
-            document.fault(
-                (name, "url"), "这个版本只支持 memory://；redis:// 和 amqp:// 随多机部署（scale-out）版本提供"
-            )
+    if fault := courier_fault(settings.queue.url):
+        document.fault(("queue", "url"), fault)
+    if fault := commons_fault(settings.cache.url):
+        document.fault(("cache", "url"), fault)
     check_folders(document, settings.files, settings.shops)
     public = settings.server.public_url
     if public and not public.startswith(("http://", "https://")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import random
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +14,7 @@ from bot.receive import Receiver
 from cards.door import Capabilities, ChatDoor, Verified
 
 _AGAIN_SECONDS = 5.0  # after a stream ended by a fault of ours
+SPREAD_SECONDS = 1.0  # replicas that start together ask for their connections within this, not at once
 
 
 @runtime_checkable
@@ -25,8 +27,9 @@ class StreamDoor(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
-    async def run_stream(self, receive: Callable[[Verified], Awaitable[None]]) -> None:
-        """Hand every verified frame to `receive` until `stop`; a frame is acknowledged once that returns."""
+    async def run_stream(self, receive: Callable[[Verified], Awaitable[bool | None]]) -> None:
+        """Hand every verified frame to `receive` until `stop`; a frame is acknowledged once that returns.
+        False says that it was here before."""
         ...
 
     async def stop(self) -> None: ...
@@ -42,9 +45,12 @@ class Streams:
         self._receiver = receiver
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
+    def start(self, spread: float = 0.0) -> None:
+        """Each door connects within `spread` seconds: one of several replicas should not come with all others,
+        for opening connections is rate-limited (dingtalk.md §4.1)."""
         self._tasks = [
-            asyncio.create_task(self._keep(door), name=f"stream {door.app}") for door in self._doors
+            asyncio.create_task(self._keep(door, random.uniform(0.0, spread)), name=f"stream {door.app}")
+            for door in self._doors
         ]
 
     async def stop(self) -> None:
@@ -54,10 +60,11 @@ class Streams:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    async def _keep(self, door: StreamDoor) -> None:
-        async def receive(item: Verified) -> None:
-            await self._receiver.receive(door.platform, door.app, item)
+    async def _keep(self, door: StreamDoor, wait: float) -> None:
+        async def receive(item: Verified) -> bool:
+            return await self._receiver.receive(door.platform, door.app, item)
 
+        await asyncio.sleep(wait)
         while True:
             try:
                 await door.run_stream(receive)

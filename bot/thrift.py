@@ -1,4 +1,8 @@
-"""Saving messages: what need not go out at once waits and goes out with others (domain/usage.py)."""
+"""Saving messages: what need not go out at once waits and goes out with others (domain/usage.py).
+
+So does what had to wait because its chat took no more for a while: a person who was flooded gets one message, not all
+of them one by one when there is room again.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from storage.database import Database
 from storage.items import OutboxItem
 
 MAX_LINES = 12
+CROWD = 4  # messages waiting in one lane behind a refused try
 
 
 @dataclass(frozen=True)
@@ -38,19 +43,21 @@ class Thrift:
 
     async def merged(self, item: OutboxItem) -> tuple[str, list[int]] | None:
         """This message and those waiting behind it as one text, with the ids of the others; None when it is
-        alone, or in no need to be saved."""
+        alone, or neither saving nor a crowd asks for it."""
         body = item.outgoing.body
         if not isinstance(body, SendText | SendCard) or item.outgoing.priority < Priority.YELLOW:
             return None
-        if self.saving(body.to.account.platform) < Saving.MERGE:
+        saving = self.saving(body.to.account.platform) >= Saving.MERGE
+        if not saving and not item.failures:
             return None
         mates = await self.db.outbox.waiting_in(item.lane, Priority.YELLOW, item.id)
-        if not mates:
+        if len(mates) + 1 < (2 if saving else CROWD):
             return None
         lines = [line for one in (item, *mates) if (line := await self._line(one))]
         shown = [f"· {line}" for line in lines[:MAX_LINES]]
         more = [f"…还有 {len(lines) - MAX_LINES} 条"] if len(lines) > MAX_LINES else []
-        text = "\n".join([f"为节省额度，合并 {len(lines)} 条提醒：", *shown, *more, "发“预警”查看并处理"])
+        why = "为节省额度" if saving else "消息太密"
+        text = "\n".join([f"{why}，合并 {len(lines)} 条提醒：", *shown, *more, "发“预警”查看并处理"])
         return text, [mate.id for mate in mates]
 
     async def _line(self, item: OutboxItem) -> str:

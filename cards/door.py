@@ -47,10 +47,12 @@ class Refused(DoorError):
 
 @dataclass(frozen=True)
 class Sent:
-    """What the platform gave back: `handle` is the door's own bookkeeping for later updates."""
+    """What the platform gave back: `handle` is the door's own bookkeeping for later updates. `repeated`: it was there
+    already from an earlier try, so what people see may be what that try said."""
 
     handle: Mapping[str, object]
     platform_id: str = ""
+    repeated: bool = False
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,12 @@ def headline(refund: Refund) -> tuple[str, Light]:
         return "待审批", Light.YELLOW
     if refund.money is MoneyState.UNKNOWN:
         return "核实中", Light.YELLOW
-    waiting = {"buyer": "等买家申请", "code": "等短信确认"}
+    waiting = {
+        "buyer": "等买家申请",
+        "code": "等短信确认",
+        "shop": "等待店铺恢复",
+        "auth": "等店铺重新授权",
+    }
     return waiting.get(refund.waiting, "退款中"), Light.YELLOW
 
 
@@ -107,6 +112,8 @@ def _lines(scene: Scene, refund: Refund, step: str) -> tuple[str, ...]:
     hints = {
         "buyer": "请让买家在店铺提交同额退款申请，提交后自动同意。",
         "code": "请到店铺后台输入短信验证码确认。",
+        "shop": "店铺现在连不上，恢复后自动退款，只退一次，不用再操作。",
+        "auth": "店铺授权失效了，请管理员重新授权，之后自动退款。",
     }
     if refund.open and refund.waiting in hints:
         lines.append(hints[refund.waiting])
@@ -168,6 +175,7 @@ def samples(scene: Scene) -> list[Sample]:
     states = {
         "refund-paying": decided("approve", agreed, pending),
         "refund-waiting-buyer": decided("approve", agreed, pending, waiting="buyer"),
+        "refund-waiting-shop": decided("approve", agreed, pending, waiting="shop"),
         "refund-unknown": decided("approve", agreed, unknown),
         "refund-paid": decided(
             "approve", success, MoneyState.SUCCESS, outcome="店铺已退款", finished_at=moment

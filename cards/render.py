@@ -20,6 +20,10 @@ from domain.ports import UnitOfWork
 from domain.staff import Role, Staff
 
 
+class UnknownHere(Exception):
+    """This version has nothing for it; during a release the newer one may."""
+
+
 @cache
 def views() -> Mapping[str, ModuleType]:
     """Every view module by the subject type it draws; two for one subject is an error at start."""
@@ -41,7 +45,10 @@ async def render(
     scene: Scene, uow: UnitOfWork, subject: SubjectRef, params: Mapping[str, str], viewer: Viewer
 ) -> Card | None:
     """The card as this viewer may see it now; None when there is nothing (or nothing for these eyes)."""
-    card: Card | None = await views()[subject.type].build(scene, uow, subject, params, viewer)
+    view = views().get(subject.type)
+    if view is None:
+        raise UnknownHere(f"no view for '{subject.type}' in this version")
+    card: Card | None = await view.build(scene, uow, subject, params, viewer)
     return card
 
 

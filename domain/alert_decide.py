@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from domain.alert import Alert, AlertState, Timer, Told
 from domain.alert_rules import COUNTED_NAMES, LEVEL_NAMES, Level, Plan
 from domain.chat import SubjectRef
 from domain.clock import shanghai
+from domain.numbers import number
 from domain.order import Order
 from domain.order_states import STATE_NAMES
 from domain.policy import Policies
@@ -19,12 +19,11 @@ from domain.working_time import night_ends
 
 MOST_STORY = 12
 LATE_SECONDS = 0.5  # an order that is late when we hear of it waits this long for others that came with it
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0/O, 1/I: numbers are read aloud and typed
 
 
-def new_number(now: datetime) -> str:
+def new_number(now: datetime, rule: str, subject: SubjectRef) -> str:
     """`AL` + day + six random characters; unique by storage's key."""
-    return f"AL{shanghai(now):%y%m%d}" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return number("AL", shanghai(now).date(), f"{rule}/{subject.type}/{subject.id}")
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def _moved(alert: Alert, order: Order, plan: Plan) -> Alert:
 
 def raised(order: Order, plan: Plan, policies: Policies, now: datetime, trace_id: str, level: Level) -> Alert:
     alert = Alert(
-        number=new_number(now),
+        number=new_number(now, plan.rule.name, SubjectRef("order", str(order.id))),
         subject=SubjectRef("order", str(order.id)),
         rule=plan.rule.name,
         title=plan.rule.title,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -20,12 +19,12 @@ from domain.books import (
 from domain.books_settle import Settled
 from domain.books_words import CATEGORY_NAMES, rule_name
 from domain.money import Money
+from domain.numbers import number
 from domain.ports import UnitOfWork
 from domain.reconcile_engine import Found
 
 SYSTEM = "系统"
 ACTOR = "rule:reconcile"
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0/O, 1/I: numbers are read aloud and typed
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
@@ -120,7 +119,7 @@ class Keeper:
     def _new(self, day: date, found: Found, facts: dict[str, str], explained: bool) -> Difference:
         outcome = facts.get("说明", "") if explained else ""
         return Difference(
-            number=new_number(day),
+            number=new_number(day, found.key),
             day=day,
             key=found.key,
             category=Category(found.category),
@@ -192,9 +191,9 @@ def _facts(found: Found) -> dict[str, str]:
     return facts
 
 
-def new_number(day: date) -> str:
+def new_number(day: date, key: str) -> str:
     """`DF` + day + six random characters: short enough to read aloud, unique by storage's key."""
-    return f"DF{day:%y%m%d}" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return number("DF", day, f"{day}/{key}")
 
 
 def note_compared(uow: UnitOfWork, book: BookDay, tally: Tally, actor: str, now: datetime) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,13 +11,13 @@ from domain.chat import Recipient, SubjectRef
 from domain.clock import shanghai
 from domain.exception import CLOSED, OrderException, exception_subject, queue_subject
 from domain.exception_rules import Wrong
+from domain.numbers import number
 from domain.order import Order
 from domain.outbox import Priority, SendCard
 from domain.policy import Policies
 from domain.ports import UnitOfWork
 from domain.staff import Staff
 
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # without what looks alike
 SYSTEM = "system"
 FIXED = "情况已恢复"
 TOGETHER = timedelta(minutes=10)
@@ -55,9 +54,9 @@ def about_order(order: Order) -> About:
     )
 
 
-def new_number(now: datetime) -> str:
+def new_number(now: datetime, kind: str, subject: SubjectRef) -> str:
     """`EX` + day + six random characters; unique by storage's key."""
-    return f"EX{shanghai(now):%y%m%d}" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return number("EX", shanghai(now).date(), f"{kind}/{subject.type}/{subject.id}")
 
 
 async def settle(
@@ -87,7 +86,7 @@ def _decided(before: OrderException | None, wrong: Wrong) -> bool:
 
 def _raise(uow: UnitOfWork, about: About, wrong: Wrong, around: Around) -> OrderException:
     item = OrderException(
-        number=new_number(around.now),
+        number=new_number(around.now, wrong.kind, about.subject),
         kind=wrong.kind,
         subject=about.subject,
         red=wrong.red,

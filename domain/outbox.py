@@ -63,6 +63,8 @@ class Effect:
     args: Mapping[str, str] = field(default_factory=dict)
 
 
+CARD_LANE = "card:"  # begins the lane of every drawing of a card that stands
+
 Body = SendText | SendCard | SendFile | RefreshCard | Effect
 
 
@@ -83,6 +85,6 @@ class Outgoing:
             case SendText(to=to) | SendCard(to=to) | SendFile(to=to):
                 return to.lane
             case RefreshCard(card_id=card_id):
-                return f"card:{card_id}"
+                return f"{CARD_LANE}{card_id}"
             case Effect(subject=subject):
                 return f"effect:{subject.type}:{subject.id}"

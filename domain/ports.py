@@ -16,6 +16,7 @@ from domain.exception import Exceptions
 from domain.housekeeping import Housekeeping
 from domain.job import JobRuns
 from domain.kept_file import KeptFiles
+from domain.letter import Letters
 from domain.money import Money
 from domain.order import Order, OrderKey, ShopRefund
 from domain.outbox import Body, Priority
@@ -140,6 +141,8 @@ class UnitOfWork(Protocol):
     def files(self) -> KeptFiles: ...
     @property
     def usage(self) -> Usage: ...
+    @property
+    def letters(self) -> Letters: ...
     @property
     def housekeeping(self) -> Housekeeping: ...
 

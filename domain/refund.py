@@ -37,7 +37,8 @@ class Refund:
 
     `process` APPLIED → AGREED | REFUSED | CLOSED; `money` NONE → PENDING → SUCCESS | FAILED, with UNKNOWN while
     an answer of the shop is missing. `waiting` says what the shop is waiting for ("buyer": the buyer has not
-    applied on the platform yet). `revision` counts changes; a tap carries the revision its card showed.
+    applied on the platform yet; "code": a person must confirm there) or that it waits for the shop ("shop": it does not
+    answer; "auth": its authorisation ended). `revision` counts changes; a tap carries the revision its card showed.
     """
 
     number: str

@@ -16,7 +16,15 @@ from typing import Protocol
 from domain.audit import AuditEntry
 from domain.order import MoneyState, Order, RefundProcess, ShopRefund, TimelineEntry
 from domain.outbox import Effect, Priority
-from domain.ports import ActionResult, RemoteUnknown, ShopConnector, StartsRefunds, UnitOfWork
+from domain.ports import (
+    ActionResult,
+    AuthExpired,
+    RemoteUnknown,
+    ShopConnector,
+    ShopError,
+    StartsRefunds,
+    UnitOfWork,
+)
 from domain.refund import Refund
 from domain.refund_request import order_subject, refund_subject
 
@@ -26,9 +34,13 @@ ASK_AGAIN_SECONDS = (3.0, 3.0, 10.0, 30.0, 60.0, 300.0)  # by try; the last one 
 WAIT_FOR_CODE_SECONDS = 300.0
 
 
+SHOP_PATIENCE = 2  # tries that a shop may leave unanswered before people are told that the refund waits for it
+
 WAITING_WORDS = {
     "buyer": "已批准。请让买家在店铺提交 {amount} 的退款申请，提交后自动同意",
     "code": "已批准，但店铺要短信验证码。请到店铺后台确认这笔退款",
+    "shop": "已批准。店铺现在连不上，恢复后自动退款，只退一次，不用再操作",
+    "auth": "已批准，但店铺授权失效了。请管理员重新授权，之后自动退款",
 }
 
 
@@ -61,7 +73,27 @@ class TryAgain:
 
 
 async def execute_refund(job: Execution) -> TryAgain | None:
-    """One try. None means finished (paid, failed or nothing to do) and marked so; ShopError means: retry."""
+    """One try. None means finished (paid, failed or nothing to do) and marked so; ShopError means: retry, and the
+    refund's card says that it waits for the shop once that has lasted."""
+    try:
+        return await _try(job)
+    except ShopError as error:
+        if job.attempt >= SHOP_PATIENCE and error.retry_after is None:
+            await _wait_for_shop(job, "auth" if isinstance(error, AuthExpired) else "shop")
+        raise
+
+
+async def _wait_for_shop(job: Execution, waiting: str) -> None:
+    """What it waited for before (the buyer, a code) is still what a person must do."""
+    refund = await job.open_work().refunds.get(job.number)
+    if refund is None or not refund.open or refund.process is not RefundProcess.AGREED:
+        return
+    if refund.money is MoneyState.UNKNOWN or refund.waiting not in ("", "shop", "auth"):
+        return
+    await _note(job, replace(refund, waiting=waiting), "店铺连不上，退款等店铺恢复")
+
+
+async def _try(job: Execution) -> TryAgain | None:
     uow = job.open_work()
     refund = await uow.refunds.get(job.number)
     order = await uow.orders.get(refund.order_id) if refund else None

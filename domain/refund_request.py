@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from domain.audit import AuditEntry
 from domain.chat import Recipient, SubjectRef
 from domain.clock import shanghai
 from domain.money import Money
+from domain.numbers import number
 from domain.order import MoneyState, Order, RefundProcess, TimelineEntry
 from domain.order_states import STATE_NAMES
 from domain.outbox import Effect, SendCard
@@ -21,7 +21,6 @@ from domain.refund import ApprovalDecision, BuyerHistory, Refund, RefundTotals, 
 from domain.staff import Staff, StaffDirectory
 
 MAX_REASON = 100
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0/O, 1/I: numbers are read aloud and typed
 
 
 class RefundRefused(Exception):
@@ -177,7 +176,7 @@ def _new_refund(wish: RefundWish, amount: Money, rule: RuleFired, now: datetime,
     by_rule = rule.rule == "refund.auto"
     decision = ApprovalDecision(f"rule:{rule.rule}", "规则", "approve", "小额免审", now, wish.origin)
     return Refund(
-        number=new_number(now),
+        number=new_number(now, wish.order.id),
         order_id=wish.order.id,
         order_key=wish.order.key,
         amount=amount,
@@ -193,9 +192,9 @@ def _new_refund(wish: RefundWish, amount: Money, rule: RuleFired, now: datetime,
     )
 
 
-def new_number(now: datetime) -> str:
+def new_number(now: datetime, order_id: int) -> str:
     """`RF` + day + six random characters: short enough to read aloud, unique by storage's key."""
-    return f"RF{shanghai(now):%y%m%d}" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return number("RF", shanghai(now).date(), str(order_id))
 
 
 def _audit(uow: UnitOfWork, refund: Refund, wish: RefundWish, now: datetime) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from domain.chat import SubjectRef
 from domain.clock import shanghai
+from domain.numbers import number
 from domain.outbox import Effect
 from domain.ports import UnitOfWork
 from domain.room import LineKind, Member, Room, RoomState, Step, room_subject
@@ -15,7 +16,6 @@ from domain.room_tell import Around, Speaker, audit, by_card, clean, mirror, not
 from domain.room_topic import Topic
 from domain.staff import Staff
 
-_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0/O, 1/I: numbers are read aloud and typed
 MAX_REASON = 100
 SMALLEST_GROUP = 2  # people; fewer are told one to one (wecom.md §5.1)
 
@@ -28,9 +28,9 @@ class OpenWish:
     reason: str = ""
 
 
-def new_number(now: datetime) -> str:
+def new_number(now: datetime, subject: SubjectRef) -> str:
     """`WR` + day + six random characters; unique by storage's key."""
-    return f"WR{shanghai(now):%y%m%d}" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return number("WR", shanghai(now).date(), f"{subject.type}/{subject.id}")
 
 
 async def open_room(uow: UnitOfWork, wish: OpenWish, around: Around) -> tuple[Room, bool]:
@@ -65,7 +65,7 @@ def _new_room(uow: UnitOfWork, wish: OpenWish, around: Around) -> Room:
     found = muster(place, wish.by, around.policies.rooms, around.directory, around.doors, around.now)
     owner = found.owner or wish.by
     return Room(
-        number=new_number(around.now),
+        number=new_number(around.now, topic.subject),
         subject=topic.subject,
         source=topic.source,
         kind=place.kind,

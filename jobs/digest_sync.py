@@ -23,7 +23,8 @@ async def collect(ctx: JobContext, uow: UnitOfWork, scope: Scope, _day: date) ->
         return []
     failing = [shop for shop in shops if shop.failures or shop.paused]
     oldest = min((shop.succeeded_at for shop in shops if shop.succeeded_at is not None), default=None)
-    minutes = (now - oldest).total_seconds() / 60 if oldest is not None else 0.0
+    # Another process's clock, or a reading that ended meanwhile, may be a little ahead of ours.
+    minutes = max(0.0, (now - oldest).total_seconds() / 60) if oldest is not None else 0.0
     names = "、".join(ctx.scene.shop_name(shop.shop_code) for shop in failing[:3])
     text = (
         f"{len(failing)} 家连不上：{names}" if failing else f"{len(shops)} 家正常，最久 {minutes:.0f} 分钟前"

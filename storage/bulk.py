@@ -26,6 +26,7 @@ from storage.instants import to_micros
 from storage.many import insert_many
 from storage.orders import replace_refs, write_refs
 from storage.secrets import DataKeys
+from storage.subject_lock import hold_changed
 from storage.tables import orders as table
 from storage.tables import sent_cards
 
@@ -141,6 +142,7 @@ def _write(
     _insert(connection, [orders[key] for key in fresh], rows, now)
     updated = _update(connection, newer, orders, keys) if newer else []
     order_changes.note(connection, updated, now)
+    hold_changed(connection, [SubjectRef("order", str(order_id)) for order_id in updated])
     refreshed = sum(
         outgoing_rows.refresh_cards(connection, subject, trace_id, now, 0.0)
         for subject in _shown(connection, updated)

@@ -62,8 +62,12 @@ class Database:
         await self.write(run)
 
     async def at_head(self) -> bool:
-        """Whether the tables are those this version works with."""
-        return await self.read(schema.current_revision) == schema.HEAD
+        """Whether the tables are those this version works with, or newer ones that it may go on working on."""
+        return (await self.form()).usable
+
+    async def form(self) -> schema.Form:
+        """What the tables are to this version."""
+        return await self.read(schema.form)
 
     async def check_key(self) -> None:
         """Raise WrongDataKey when this database was written with another data key."""

@@ -51,6 +51,11 @@ class Waiting:
     answer: asyncio.Future[bool]
 
 
+def wanted(batch: Sequence[Waiting]) -> list[Waiting]:
+    """Without those whose callers gave up: nobody was told that it is kept, so it will come again."""
+    return [waiting for waiting in batch if not waiting.answer.done()]
+
+
 def settle(batch: Sequence[Waiting], stored: set[tuple[str, str, str]] | StorageUnavailable) -> None:
     """Tell the callers: of several with the same key only the first stored it. Runs in their loop."""
     for waiting in batch:

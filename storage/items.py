@@ -12,6 +12,7 @@ READY = "ready"
 RUNNING = "running"
 DONE = "done"
 DEAD = "dead"
+GIVEN_UP = "given_up"  # dead, and a person decided to leave it at that (domain/letter.py)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ from storage.engines import Engines
 from storage.instants import maybe_instant, maybe_micros, to_micros
 from storage.job_rows import run_of, run_row
 from storage.job_tables import job_runs, jobs
+from storage.processes import DATABASE_NOW, others_schedule
 
 _r = job_runs.c
 _WAITING, _RUNNING, _SKIPPED = (s.value for s in (RunState.WAITING, RunState.RUNNING, RunState.SKIPPED))
 _HELD_OFF = "上一次还没跑完"
+_FORGOTTEN = 86_400_000_000  # µs past its next slot: nobody plants this job any more
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,17 @@ class Planting:
 
 
 class JobSlots:
-    def __init__(self, engines: Engines) -> None:
+    """`owner`: this process, as the fleet knows it."""
+
+    def __init__(self, engines: Engines, owner: str = "") -> None:
         self._engines = engines
+        self._owner = owner
 
     async def register(self, infos: Sequence[JobInfo]) -> dict[str, datetime | None]:
         """Write down what is planned; the newest slot of each job that was ever planted. What is not named any
-        more is taken off the list, its runs stay."""
-        return await self._engines.write(lambda connection: _register(connection, infos))
+        more is taken off the list, its runs stay. While another process schedules as well, perhaps of a newer version
+        with more jobs, that takes only what nobody has planted for long."""
+        return await self._engines.write(lambda connection: _register(connection, infos, self._owner))
 
     async def plant(self, planting: Planting) -> int:
         """Insert the runs that are not there yet; how many were new."""
@@ -105,13 +111,16 @@ def _insert(connection: Connection, table: sa.Table) -> Any:
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
-def _register(connection: Connection, infos: Sequence[JobInfo]) -> dict[str, datetime | None]:
+def _register(connection: Connection, infos: Sequence[JobInfo], me: str) -> dict[str, datetime | None]:
     for info in infos:
         row = _info_row(info)
         changed = {key: value for key, value in row.items() if key != "name"}
         statement = _insert(connection, jobs).values(row)
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
-    connection.execute(sa.delete(jobs).where(jobs.c.name.not_in([info.name for info in infos])))
+    gone: sa.ColumnElement[bool] = jobs.c.name.not_in([info.name for info in infos])
+    if others_schedule(connection, me):
+        gone = sa.and_(gone, jobs.c.next_due < DATABASE_NOW - _FORGOTTEN)
+    connection.execute(sa.delete(jobs).where(gone))
     rows = connection.execute(sa.select(jobs.c.name, jobs.c.last_slot)).all()
     return {row.name: maybe_instant(row.last_slot) for row in rows}
 

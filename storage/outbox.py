@@ -8,7 +8,7 @@ retry is: nothing behind it overtakes it, though a row of a better priority may 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from domain.clock import Clock
-from domain.outbox import Outgoing, Priority
+from domain.outbox import CARD_LANE, Outgoing, Priority
 from storage.engines import Engines
 from storage.instants import from_micros, to_micros
 from storage.items import DEAD, DONE, READY, RUNNING, OutboxItem
-from storage.outgoing_codec import decode_body
+from storage.left_to_newer import PATIENCE, leave
+from storage.outgoing_codec import decode_body, is_readable
 from storage.queue import RowQueue, fail_later, move, take
 from storage.tables import outbox as table
 
@@ -53,6 +54,7 @@ _CLAIM_LOCK = 0x6F7574  # PostgreSQL: claims of all replicas one after the other
 class Outbox(RowQueue):
     def __init__(self, engines: Engines, clock: Clock, owner: str) -> None:
         super().__init__(engines, clock, table, note_lost, owner)
+        self.patience = PATIENCE  # with rows that only a newer version can read
 
     async def claim(self, limit: int, lease_seconds: float, busy_lanes: Collection[str]) -> list[OutboxItem]:
         """The next row of each lane that has one and is not busy, marked as running until the lease ends
@@ -64,14 +66,15 @@ class Outbox(RowQueue):
             lease_seconds=lease_seconds,
             busy=list(busy_lanes),
             owner=self.owner,
+            patience=self.patience,
         )
         return await self._engines.write(claim)
 
     async def done(self, item_id: int, result: Mapping[str, object] | None = None) -> bool:
         """Delivered, without a business change (with one: `SqlUnitOfWork.finish_outbox`)."""
         now = self._now()
-        finished = await self._engines.write(lambda c: finish(c, item_id, result or {}, now))
-        self.wake.set()  # the next of the lane may go
+        finished = await self._engines.write(lambda c: finish(c, item_id, result or {}, now, self.owner))
+        self.wake.ring()  # the next of the lane may go
         return finished
 
     async def retry(self, item_id: int, error: str, due: datetime) -> bool:
@@ -85,7 +88,7 @@ class Outbox(RowQueue):
             return True
 
         moved = await self._engines.write(later)
-        self.wake.set()
+        self.wake.ring()
         return moved
 
     async def waiting_in(self, lane: str, priority: Priority, behind: int) -> list[OutboxItem]:
@@ -106,7 +109,16 @@ class Outbox(RowQueue):
                 row.failures,
             )
             for row in rows
+            if is_readable(row.body)
         ]
+
+    async def left_to_newer(self, item_id: int, why: str) -> bool:
+        """This version does not know what to do with it: put off for a process that does. False when none has taken
+        it for long enough."""
+        now = self._now()
+        left = await self._engines.write(lambda c: leave(c, item_id, why, now, self.patience))
+        self.wake.ring()
+        return left
 
     async def unfinished_keys(self, lanes: Collection[str]) -> list[str]:
         """The keys of what is still to be delivered in these lanes."""
@@ -126,16 +138,25 @@ class Outbox(RowQueue):
             return True
 
         failed = await self._engines.write(fail)
-        self.wake.set()
+        self.wake.ring()
         return failed
 
 
-def finish(connection: Connection, item_id: int, result: Mapping[str, object], now: int) -> bool:
+def finish(connection: Connection, item_id: int, result: Mapping[str, object], now: int, owner: str) -> bool:
     """Mark delivered; False when it is finished already. A row whose lease ended meanwhile counts too: the
-    delivery has happened, so it must not happen again."""
-    text = orjson.dumps(dict(result)).decode()
-    values = {"state": DONE, "due": None, "finished_at": now, "result": text, "error": ""}
-    if not move(connection, table, item_id, (RUNNING, READY), values):
+    delivery has happened, so it must not happen again. Not so a drawing: only who has it in hand knows that nobody
+    drew after him, and what changed since counts on it (tests/model)."""
+    t = table.c
+    ours = sa.or_(t.lane.not_like(f"{CARD_LANE}%"), sa.and_(t.state == RUNNING, t.owner == owner))
+    values = {
+        "state": DONE,
+        "due": None,
+        "finished_at": now,
+        "result": orjson.dumps(dict(result)).decode(),
+        "error": "",
+    }
+    statement = sa.update(table).where(t.id == item_id, t.state.in_((RUNNING, READY)), ours).values(values)
+    if connection.execute(statement).rowcount != 1:
         return False
     _note_attempts(connection, [item_id], now, "done", "")
     return True
@@ -153,7 +174,14 @@ def _note_attempts(connection: Connection, ids: Collection[int], now: int, outco
 
 
 def _claim(
-    connection: Connection, *, now: int, limit: int, lease_seconds: float, busy: list[str], owner: str
+    connection: Connection,
+    *,
+    now: int,
+    limit: int,
+    lease_seconds: float,
+    busy: list[str],
+    owner: str,
+    patience: timedelta,
 ) -> list[OutboxItem]:
     heads = _HEADS
     if connection.dialect.name == "postgresql":
@@ -164,16 +192,19 @@ def _claim(
         return []
     note_lost(connection, [row.id for row in rows if row.state == RUNNING], now)
     take(connection, table, [row.id for row in rows], now, lease_seconds, owner)
-    items = [_item(connection, row, now) for row in rows]
+    items = [_item(connection, row, now, patience) for row in rows]
     return [item for item in items if item is not None]
 
 
-def _item(connection: Connection, row: Any, now: int) -> OutboxItem | None:
-    """The row as work; one that this version cannot read is dead at once and does not stop the others."""
+def _item(connection: Connection, row: Any, now: int, patience: timedelta) -> OutboxItem | None:
+    """The row as work. One that this version cannot read does not stop the others: during a release a newer process
+    may have written it, so it is left to that one; after a long time nobody has taken it, and it is dead."""
     try:
         body = decode_body(row.body)
     except (ValueError, KeyError, TypeError) as error:
         text = f"unreadable outbox row: {error!r}"
+        if leave(connection, row.id, text, now, patience):
+            return None
         values = {"state": DEAD, "due": None, "finished_at": now, "error": text}
         move(connection, table, row.id, (RUNNING,), values)
         _note_attempts(connection, [row.id], now, "dead", text)

@@ -50,6 +50,15 @@ def decode_body(text: str) -> Body:
             raise ValueError(f"outbox row of unknown type {other!r}")
 
 
+def is_readable(text: str) -> bool:
+    """Whether this version can read it; a newer one may have written it."""
+    try:
+        decode_body(text)
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
 def _recipient(data: Mapping[str, Any]) -> Recipient:
     account = data["account"]
     until = data["reply_until"]

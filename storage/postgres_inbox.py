@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 
 from storage.errors import StorageUnavailable, translated
-from storage.inbox_log import MAX_BATCH, InboxRow, Waiting, settle
+from storage.inbox_log import MAX_BATCH, InboxRow, Waiting, settle, wanted
 from storage.postgres_engines import CONNECT_SECONDS
 
+_PREPARE_SECONDS = (
+    20  # a dozen ways there and back: on a slow network a try that is cut short would never end
+)
 _STATEMENT_SECONDS = 4  # a platform waits 5 s at most (wecom.md §2.5): better no answer than a late one
 _INSERT = """
 INSERT INTO inbox (platform, app, key, kind, payload, trace_id, received_at, due, state, attempts,
@@ -32,6 +36,7 @@ class PostgresInboxLog:
         self._waiting: deque[Waiting] = deque()
         self._flusher: asyncio.Task[None] | None = None
         self._connection: asyncpg.Connection | None = None
+        self._insert: PreparedStatement | None = None
 
     async def append(self, row: InboxRow) -> bool:
         waiting = Waiting(row, asyncio.get_running_loop().create_future())
@@ -47,7 +52,9 @@ class PostgresInboxLog:
 
     async def _flush(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            batch = wanted([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))])
+            if not batch:
+                continue
             try:
                 with translated():
                     stored: set[tuple[str, str, str]] | StorageUnavailable
@@ -61,12 +68,13 @@ class PostgresInboxLog:
             settle(batch, stored)
 
     async def _store(self, rows: Sequence[InboxRow]) -> set[tuple[str, str, str]]:
-        if self._connection is None or self._connection.is_closed():
+        if self._connection is None or self._connection.is_closed() or self._insert is None:
+            self._insert = None
             self._connection = await asyncpg.connect(
                 self._dsn, timeout=CONNECT_SECONDS, command_timeout=_STATEMENT_SECONDS
             )
-        found = await self._connection.fetch(
-            _INSERT,
+            self._insert = await self._connection.prepare(_INSERT, timeout=_PREPARE_SECONDS)
+        found = await self._insert.fetch(
             [r.platform for r in rows],
             [r.app for r in rows],
             [r.key for r in rows],
@@ -80,7 +88,7 @@ class PostgresInboxLog:
         return {(str(r["platform"]), str(r["app"]), str(r["key"])) for r in found}
 
     async def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._insert = self._connection, None, None
         if connection is None:
             return
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # it may be broken already

@@ -24,7 +24,9 @@ from storage.tables import inbox, outbox
 BEAT_SECONDS = 2.0
 DEAD_SECONDS = 10.0  # not heard of for so long: its rows go to others
 _t = table.c
-_NOW: sa.ColumnElement[int] = sa.literal_column("(extract(epoch from clock_timestamp()) * 1000000)::bigint")
+DATABASE_NOW: sa.ColumnElement[int] = sa.literal_column(
+    "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,9 @@ class Processes:
         """All that were heard of lately, by name; empty on SQLite."""
         if not self.shared:
             return []
-        statement = sa.select(table).where(_t.seen_at > _NOW - _micros(DEAD_SECONDS)).order_by(_t.name)
+        statement = (
+            sa.select(table).where(_t.seen_at > DATABASE_NOW - _micros(DEAD_SECONDS)).order_by(_t.name)
+        )
         rows = await self._engines.read(lambda connection: connection.execute(statement).all())
         return [
             Process(
@@ -84,30 +88,38 @@ class Processes:
         ]
 
 
+def others_schedule(connection: Connection, me: str) -> bool:
+    """Whether another living process runs jobs by the clock."""
+    if connection.dialect.name != "postgresql":
+        return False
+    alive = sa.and_(_t.seen_at > DATABASE_NOW - _micros(DEAD_SECONDS), _t.name != me)
+    roles = connection.execute(sa.select(_t.roles).where(alive)).scalars()
+    return any("scheduler" in text.split(",") for text in roles)
+
+
 def _micros(seconds: float) -> int:
     return int(seconds * 1_000_000)
 
 
 def _beat(connection: Connection, row: dict[str, str]) -> bool:
-    known = sa.update(table).where(_t.name == row["name"]).values(seen_at=_NOW)
+    known = sa.update(table).where(_t.name == row["name"]).values(seen_at=DATABASE_NOW)
     if connection.execute(known).rowcount == 1:
         return True
-    insert = postgresql.insert(table).values(**row, started_at=_NOW, seen_at=_NOW)
+    insert = postgresql.insert(table).values(**row, started_at=DATABASE_NOW, seen_at=DATABASE_NOW)
     connection.execute(insert.on_conflict_do_nothing(index_elements=["name"]))
     return False
 
 
 def _bury(connection: Connection, me: str) -> list[str]:
     """The lock on the rows of the dead keeps two from burying one, and a late beat out until it is done."""
-    silent = sa.select(_t.name).where(_t.seen_at < _NOW - _micros(DEAD_SECONDS), _t.name != me)
+    silent = sa.select(_t.name).where(_t.seen_at < DATABASE_NOW - _micros(DEAD_SECONDS), _t.name != me)
     names = list(connection.execute(silent.with_for_update(skip_locked=True)).scalars())
     if not names:
         return []
-    for queue in (inbox, outbox):
+    # Due since it came: what a dead process had in hand goes before what the same person sent after it.
+    for queue, came in ((inbox, inbox.c.received_at), (outbox, outbox.c.created_at)):
         theirs = sa.and_(queue.c.owner.in_(names), queue.c.state == RUNNING, queue.c.due.is_not(None))
-        connection.execute(
-            sa.update(queue).where(theirs).values(due=sa.func.least(queue.c.due, queue.c.claimed_at))
-        )
+        connection.execute(sa.update(queue).where(theirs).values(due=sa.func.least(queue.c.due, came)))
     runs = sa.and_(job_runs.c.worker.in_(names), job_runs.c.state == "running")
     connection.execute(sa.update(job_runs).where(runs).values(ready_at=job_runs.c.started_at))
     connection.execute(sa.delete(watch_leases).where(watch_leases.c.holder.in_(names)))

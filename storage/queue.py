@@ -37,6 +37,8 @@ class RowQueue:
         self._clock = clock
         self._table = table
         self._note_lost = note_lost
+        # What is taken up again goes before what came after it.
+        self._came = table.c.received_at if "received_at" in table.c else table.c.created_at
         due = table.c.due
         self._next = sa.select(sa.func.min(due)).where(due > sa.bindparam("now"))
 
@@ -101,7 +103,9 @@ class RowQueue:
         self._note_lost(connection, ids, now)
         for start in range(0, len(ids), 1000):
             some = ids[start : start + 1000]
-            connection.execute(sa.update(self._table).where(t.id.in_(some)).values(state=READY, due=now))
+            connection.execute(
+                sa.update(self._table).where(t.id.in_(some)).values(state=READY, due=self._came)
+            )
         return len(ids)
 
     def _depth(self, connection: Connection) -> dict[str, int]:

@@ -14,6 +14,7 @@ from storage.engines import Engines
 from storage.instants import maybe_instant, maybe_micros
 from storage.pending import Pending
 from storage.prepared import select_by, update_where
+from storage.subject_lock import hold_new_card
 from storage.tables import sent_cards as table
 
 _t = table.c
@@ -50,6 +51,7 @@ def write_card(connection: Connection, card: SentCard, now: int) -> None:
     """Insert (revision 0) or replace under the revision; Conflict when somebody was first."""
     row = _to_row(card, now)
     if card.revision == 0:
+        hold_new_card(connection, card.subject)
         connection.execute(_INSERT, {"created_at": now, **row})
         return
     guards = {"card_id": card.card_id, "revision": card.revision}

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from storage.errors import StorageUnavailable
-from storage.inbox_log import MAX_BATCH, InboxRow, Waiting, settle
+from storage.inbox_log import MAX_BATCH, InboxRow, Waiting, settle, wanted
 from storage.sqlite_engines import SqliteEngines
 
 _COLUMNS = "platform, app, key, kind, payload, trace_id, received_at, due, lane, subject, state"
@@ -58,7 +58,9 @@ class SqliteInboxLog:
         """In the writing thread: commit what is waiting. The flag falls first, so nobody is left behind."""
         self._queued = False
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
+            batch = wanted([self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))])
+            if not batch:
+                continue
             try:
                 stored: set[tuple[str, str, str]] | StorageUnavailable = self._store([w.row for w in batch])
             except sqlite3.Error as error:

@@ -20,8 +20,14 @@ from storage.tables import audit, inbox, outbox, outbox_attempts
 MIN_PREFIX = 6
 _MAX_PAYLOAD = 1500  # characters of a payload that are shown
 _TRACED = (inbox, audit, outbox)
-_STATES = {"ready": "等待", "running": "处理中", "done": "完成", "dead": "放弃"}
-_OUTCOMES = {"done": "成功", "retry": "失败，稍后重试", "dead": "失败，已放弃", "lost": "中断，没有结果"}
+_STATES = {"ready": "等待", "running": "处理中", "done": "完成", "dead": "停下等人处理", "given_up": "已放弃"}
+_OUTCOMES = {
+    "done": "成功",
+    "retry": "失败，稍后重试",
+    "dead": "失败，已放弃",
+    "lost": "中断，没有结果",
+    "left": "这个版本不认识，留给更新的版本",
+}
 
 
 class SqlTraces:
@@ -97,7 +103,8 @@ def _outbox_lines(connection: Connection, trace_id: str) -> Iterator[StoryLine]:
     tries = sa.select(outbox_attempts).where(t.outbox_id.in_(list(keys))).order_by(t.id)
     for row in connection.execute(tries):
         milliseconds = (row.finished_at - row.started_at) // 1000
-        text = f"{keys[row.outbox_id]} 第 {row.attempt} 次：{_OUTCOMES[row.outcome]}（{milliseconds} 毫秒）"
+        outcome = _OUTCOMES.get(row.outcome, row.outcome)
+        text = f"{keys[row.outbox_id]} 第 {row.attempt} 次：{outcome}（{milliseconds} 毫秒）"
         text += f" {row.error}" if row.error else ""
         yield StoryLine(from_micros(row.finished_at), "attempt", mask_phones_in(text))
 

@@ -12,7 +12,6 @@ from domain.audit import AuditEntry
 from domain.chat import SubjectRef
 from domain.clock import Clock
 from domain.outbox import Body, Outgoing, Priority
-from domain.ports import Conflict
 from storage import audit_rows, outbox, outgoing_rows
 from storage.alerts import SqlAlerts
 from storage.books import SqlBooks
@@ -26,6 +25,7 @@ from storage.instants import to_micros
 from storage.items import RUNNING
 from storage.job_runs import SqlJobRuns
 from storage.kept_files import SqlKeptFiles
+from storage.letters import SqlLetters
 from storage.order_changes import SqlOrderChanges
 from storage.orders import SqlOrders, write_order
 from storage.pending import Pending
@@ -34,6 +34,7 @@ from storage.refunds import SqlRefunds, write_refund
 from storage.rooms import SqlRooms
 from storage.secrets import DataKeys
 from storage.sent_cards import SqlSentCards, write_card
+from storage.subject_lock import hold_changed
 from storage.sync_states import SqlSyncStates
 from storage.tables import inbox as inbox_table
 from storage.traces import SqlTraces
@@ -81,6 +82,7 @@ class SqlUnitOfWork:
         self.digests = SqlDigests(engines, self._pending)
         self.files = SqlKeptFiles(engines, self._pending)
         self.usage = SqlUsage(engines, self._pending)
+        self.letters = SqlLetters(engines, self._pending, owner)
         self.housekeeping = SqlHousekeeping(engines)
 
     def audit(self, entry: AuditEntry) -> None:
@@ -100,7 +102,7 @@ class SqlUnitOfWork:
         self._pending.inbox[item_id] = (outcome, detail)
 
     def finish_outbox(self, item_id: int, result: Mapping[str, object]) -> None:
-        """Mark the outbox row delivered with this commit; Conflict when it is finished already."""
+        """Mark the outbox row delivered with this commit; TakenOver when it is finished already."""
         self._pending.outbox[item_id] = result
 
     async def commit(self) -> None:
@@ -128,8 +130,8 @@ class SqlUnitOfWork:
             if not move(connection, inbox_table, item_id, (RUNNING,), values, self._owner):
                 raise TakenOver(f"inbox row {item_id} is not in our hands any more")
         for item_id, result in pending.outbox.items():
-            if not outbox.finish(connection, item_id, result, now):
-                raise Conflict(f"outbox row {item_id} is finished already")
+            if not outbox.finish(connection, item_id, result, now, self._owner):
+                raise TakenOver(f"outbox row {item_id} is finished already")
         for order in pending.orders.values():
             write_order(connection, order, self._keys, now)
         for refund in pending.refunds.values():
@@ -140,6 +142,7 @@ class SqlUnitOfWork:
             write(connection, now)
         for outgoing in pending.outgoing:
             outgoing_rows.store(connection, outgoing, now)
+        hold_changed(connection, pending.touched)
         for subject, within in pending.touched.items():
             outgoing_rows.refresh_cards(connection, subject, self.trace_id, now, within)
         audit_rows.append(connection, pending.audits)

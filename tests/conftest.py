@@ -1,4 +1,4 @@
-"""Fixtures that every folder may use, and the mark of the tests that need a browser."""
+"""Fixtures that every folder may use, and the marks of the tests that need something of the system."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ pytest_plugins = ["tests.servers"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whatever opens a page needs Chromium."""
+    """Whatever opens a page needs Chromium; whatever takes a RabbitMQ server needs RabbitMQ."""
     for item in items:
-        if "page" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "page" in fixtures:
             item.add_marker(pytest.mark.browser)
+        if "rabbit_url" in fixtures or "rabbit_server" in fixtures:
+            item.add_marker(pytest.mark.rabbit)

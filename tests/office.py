@@ -18,6 +18,7 @@ from bot.listen import open_socket, port_of, stand
 from bot.sandbox_connect import connect
 from bot.sandbox_settings import sandbox_settings
 from bot.server import build_app
+from bot.settings import ReplaySettings, Settings
 from domain.policy import Policies
 from sandbox.app import Sandbox, build_sandbox
 
@@ -168,8 +169,15 @@ def summary(message: Shown) -> str:
 
 
 @asynccontextmanager
-async def open_office(folder: Path, policies: Policies | None = None) -> AsyncIterator[Office]:
-    """No seeded orders; callbacks and card updates without the platforms' usual lag."""
+async def open_office(
+    folder: Path,
+    policies: Policies | None = None,
+    *,
+    record: Path | None = None,
+    change: Callable[[Settings], Settings] | None = None,
+) -> AsyncIterator[Office]:
+    """No seeded orders; callbacks and card updates without the platforms' usual lag. `record`: for a replay; `change`:
+    to other settings, of the database for example."""
     with open_socket(HOST, 0) as sock:
         port = port_of(sock)
         sandbox = build_sandbox(path=folder / MARK)
@@ -178,6 +186,10 @@ async def open_office(folder: Path, policies: Policies | None = None) -> AsyncIt
         settings = sandbox_settings(credentials(sandbox), port=port, folder=folder)
         if policies is not None:
             settings = replace(settings, policies=policies)
+        if record is not None:
+            settings = replace(settings, replay=ReplaySettings(str(record)))
+        if change is not None:
+            settings = change(settings)
         desk = build_desk(settings, clock=sandbox.world.clock)
         app: web.Application = build_app(desk)
         app.add_subapp("/sandbox", sandbox.app)

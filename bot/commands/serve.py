@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
+import signal
 import socket
 
 from bot import logs
 from bot.compose import ROLES, Desk, build_desk
 from bot.faults import CannotRun
-from bot.listen import open_socket, port_of, stand, until_stopped
+from bot.listen import Standing, leave, open_socket, port_of, stand, until_stopped
+from bot.logs import log
 from bot.missing import nothing_to_serve
 from bot.server import build_app
 from bot.settings import Settings, load
@@ -33,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     roles = _roles(args.roles, settings)
     _check(settings)
     logs.configure(settings.logging.level, settings.logging.format)
-    with open_socket(settings.server.host, settings.server.port) as sock:
+    server = settings.server
+    with open_socket(server.host, server.port, reuse_port=server.reuse_port) as sock:
         asyncio.run(_serve(settings, roles, sock))
     return 0
 
@@ -73,11 +76,20 @@ async def _serve(settings: Settings, roles: frozenset[str], sock: socket.socket)
         await desk.start()
         runner = await stand(build_app(desk), sock)
         try:
-            await until_stopped(lambda: _announce(desk, sock))
+            stopped_by = await until_stopped(lambda: _announce(desk, sock))
+            if stopped_by is signal.SIGTERM:  # an operator's stop; Ctrl-C is somebody at the keyboard
+                await _drain(desk, runner, sock)
         finally:
             await runner.cleanup()  # no new callbacks, then what is in hand
     finally:
         await desk.stop()
+
+
+async def _drain(desk: Desk, runner: Standing, sock: socket.socket) -> None:
+    """`/readyz` says 503 first, so that a proxy moves on; nobody who is connected is turned away."""
+    desk.ready = False
+    log.info("leaving", seconds=desk.settings.server.drain_seconds)
+    await leave(runner, sock, desk.settings.server.drain_seconds)
 
 
 async def _announce(desk: Desk, sock: socket.socket) -> None:
@@ -86,6 +98,6 @@ async def _announce(desk: Desk, sock: socket.socket) -> None:
     for door in desk.doors.values():
         if door.capabilities.needs_public_url:
             address = f"{public}/callback/{door.platform}/{door.app}"
-            logs.log.info("callback address to enter in the console", platform=door.platform, url=address)
+            log.info("callback address to enter in the console", platform=door.platform, url=address)
     print(f"前哨已启动：http://{server.host}:{port_of(sock)}", flush=True)
-    logs.log.info("ready", port=port_of(sock), roles=sorted(desk.roles))
+    log.info("ready", port=port_of(sock), roles=sorted(desk.roles))

@@ -60,6 +60,7 @@ class Exam:
 def secrets_of(settings: Settings) -> list[str]:
     """Every value that must not be shown: fields that hide from repr, the data key, a database password."""
     found = [settings.security.data_key, make_url(settings.database.url).password or ""]
+    found += [make_url(url).password or "" for url in (settings.queue.url, settings.cache.url)]
     values: list[Any] = [door.values for door in settings.doors] + [shop.values for shop in settings.shops]
     values += [account.values for account in settings.payments]
     for far in values:

@@ -59,15 +59,19 @@ def is_ours(page: Page) -> bool:
     return page.status == 200 and b'"status"' in page.body and b'"ok"' in page.body
 
 
-async def running_here(exam: Exam) -> bool:
-    """Whether the server of these settings answers on this machine."""
+def here(exam: Exam, path: str) -> URL:
+    """An address of the server of these settings, seen from this machine."""
     server = exam.settings.server
     host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104 - compared, not bound
-    url = URL.build(scheme="http", host=host, port=server.port, path="/healthz")
+    return URL.build(scheme="http", host=host, port=server.port, path=path)
+
+
+async def running_here(exam: Exam) -> bool:
+    """Whether the server of these settings answers on this machine."""
 
     async def ask() -> bool:
         try:
-            return is_ours(await fetch(exam, url))
+            return is_ours(await fetch(exam, here(exam, "/healthz")))
         except Unreachable:
             return False
 

@@ -9,20 +9,28 @@ from typing import Any, Protocol, cast
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from domain.ports import ShopCapabilities, ShopConnector
 
 NAMES = ("PLATFORM", "SETTINGS", "CAPABILITIES", "build")
 
 
 class ShopPlatform(Protocol):
-    """What a connector package offers to the composition root. `SETTINGS` is a frozen dataclass."""
+    """What a connector package offers to the composition root. `SETTINGS` is a frozen dataclass; `commons` is what
+    all processes share (domain/fleet.py)."""
 
     PLATFORM: str
     SETTINGS: type[Any]
     CAPABILITIES: ShopCapabilities
 
     def build(
-        self, shop_code: str, settings: Any, session: aiohttp.ClientSession, clock: Clock
+        self,
+        shop_code: str,
+        settings: Any,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> ShopConnector: ...
 
 

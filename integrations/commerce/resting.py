@@ -3,29 +3,51 @@ not wait for it; the pull has its own, which lasts (domain/sync_health.py)."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from domain.clock import Clock
+from domain.fleet import Commons, Outcome, Resting, Rule, guarded
+from domain.ports import (
+    AuthExpired,
+    NotFound,
+    PermissionMissing,
+    Rejected,
+    RemoteTemporary,
+    ShopError,
+    Throttled,
+)
+
+RULE = Rule(failures=5, seconds=30.0)
+# Answers of a platform that works: they say nothing against its health.
+HEALTHY = (Throttled, AuthExpired, PermissionMissing, Rejected, NotFound)
 
 
-class Rest:
-    """`threshold` failures in a row, and calls are left alone for `seconds`; then one may try."""
+class Paused(RemoteTemporary):
+    """The platform failed again and again, so it is left alone for a while."""
 
-    def __init__(self, clock: Clock, threshold: int, seconds: float) -> None:
-        self._clock = clock
-        self._threshold = threshold
-        self._length = timedelta(seconds=seconds)
-        self._failures = 0
-        self._until: datetime | None = None
 
-    @property
-    def resting(self) -> bool:
-        return self._until is not None and self._clock.now() < self._until
+class Queued(Throttled):
+    """Our own pace: nothing was asked, and there is no room for some seconds."""
 
-    def worked(self) -> None:
-        self._failures, self._until = 0, None
 
-    def failed(self) -> None:
-        self._failures += 1
-        if self._failures >= self._threshold:
-            self._until = self._clock.now() + self._length
+class Health:
+    """The rest of one shop. `healthy`: errors of its own that are answers as well."""
+
+    def __init__(self, commons: Commons, shop: str, healthy: tuple[type[ShopError], ...] = ()) -> None:
+        self._rests = commons.rests
+        self._target = f"shop:{shop}"
+        self._healthy = (*HEALTHY, *healthy)
+
+    @asynccontextmanager
+    async def watching(self, paused: Callable[[], Paused]) -> AsyncIterator[None]:
+        """Around one call; raises what `paused` gives instead of calling while the platform rests."""
+        try:
+            async with guarded(self._rests, self._target, RULE, self._judge):
+                yield
+        except Resting:
+            raise paused() from None
+
+    def _judge(self, error: BaseException) -> Outcome:
+        if not isinstance(error, ShopError):
+            return Outcome.NEITHER
+        return Outcome.WORKED if isinstance(error, self._healthy) else Outcome.FAILED

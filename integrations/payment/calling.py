@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 import aiohttp
 import stamina
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
+from domain.fleet import Commons, Outcome, Resting, Rule, Window, guarded
 from domain.payment import BillNotReady, PaymentDenied, PaymentError, PaymentThrottled, PaymentUnknown
+from integrations.pacing import Pace, TooFast
 
 T = TypeVar("T")
 ATTEMPTS = 4
 RETRY_SECONDS = 60.0
 LONGEST_WAIT = 5.0  # a provider that asks for more is left to the caller
-BREAK_AFTER = 5
-BREAK_SECONDS = 30.0
+PATIENCE_SECONDS = 8.0  # for our own pace
+RULE = Rule(failures=5, seconds=30.0)
 SKEW_WORTH_MINDING = timedelta(seconds=2)  # a Date header knows whole seconds only
 # Answers of a provider that works: they say nothing about its health.
 _HEALTHY = (PaymentThrottled, PaymentDenied, BillNotReady)
-_LIMITERS: WeakKeyDictionary[aiohttp.ClientSession, MovingWindowRateLimiter] = WeakKeyDictionary()
-_SHORTEST_WAIT = 0.01
 
 
 class Final(PaymentError):
@@ -44,6 +36,10 @@ class Paused(PaymentError):
     """The breaker is open: the provider failed again and again, so it is left alone for a while."""
 
 
+class Queued(PaymentThrottled):
+    """Our own pace: nothing was asked, and there is no room for some seconds."""
+
+
 class ClockSkew(PaymentError):
     """The provider did not like our time; its answer's Date header has just corrected it. Nothing was done."""
 
@@ -52,7 +48,11 @@ def _retry_pause(error: Exception) -> bool | float:
     """Whether to try again, and after how many seconds when the provider said so."""
     if isinstance(error, ClockSkew):
         return 0.0
-    if not isinstance(error, PaymentError) or error.final or isinstance(error, BillNotReady | Paused):
+    if (
+        not isinstance(error, PaymentError)
+        or error.final
+        or isinstance(error, BillNotReady | Paused | Queued)
+    ):
         return False
     if error.retry_after is not None:
         return error.retry_after if error.retry_after <= LONGEST_WAIT else False
@@ -64,20 +64,21 @@ def _no_write_in_doubt(error: Exception) -> bool | float:
     return _retry_pause(error) if isinstance(error, PaymentThrottled | ClockSkew) else False
 
 
+def _judge(error: BaseException) -> Outcome:
+    if not isinstance(error, PaymentError):
+        return Outcome.NEITHER
+    return Outcome.WORKED if isinstance(error, (*_HEALTHY, Final, ClockSkew)) else Outcome.FAILED
+
+
 class Line:
     """The line to one account: one budget of calls a second, one breaker, the provider's clock."""
 
-    def __init__(self, key: str, name: str, session: aiohttp.ClientSession, per_second: int) -> None:
-        if session not in _LIMITERS:
-            _LIMITERS[session] = MovingWindowRateLimiter(MemoryStorage())
-        self._limiter = _LIMITERS[session]
-        self._item = RateLimitItemPerSecond(max(1, per_second))
+    def __init__(self, key: str, name: str, commons: Commons, per_second: int) -> None:
+        self._pace = Pace(commons.budgets, Window(max(1, per_second), 1.0), PATIENCE_SECONDS)
+        self._rests = commons.rests
         self._key = f"payment/{key}"
         self._name = name
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAK_AFTER, default_ttl=BREAK_SECONDS, exclude=[*_HEALTHY, Final, ClockSkew]
-        )
-        self._trouble = ""  # what the last failure was
+        self._trouble = ""  # what the last failure was, as far as this process met it
         self.offset = timedelta()
 
     async def run(self, call: Callable[[], Awaitable[T]], *, once: bool = False) -> T:
@@ -94,16 +95,16 @@ class Line:
         raise AssertionError("the retry loop either returns or raises")
 
     async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T:
-        while not await self._limiter.hit(self._item, self._key):
-            stats = await self._limiter.get_window_stats(self._item, self._key)
-            await asyncio.sleep(max(_SHORTEST_WAIT, stats.reset_time - time.time()))
-        breaker = await self._breakers.get_breaker(self._key)
         try:
-            async with breaker:
+            await self._pace.turn(self._key)
+        except TooFast as error:
+            raise Queued(f"{self._name}的调用排队太长，稍后自动再试", retry_after=error.seconds) from None
+        try:
+            async with guarded(self._rests, f"payment:{self._key.partition('/')[2]}", RULE, _judge):
                 return await self._sent(call)
-        except OpenedState:
-            text = f"{self._name}接口连续出错，已暂停调用，半分钟后自动恢复（最近一次：{self._trouble}）"
-            raise Paused(text) from None
+        except Resting:
+            last = f"（最近一次：{self._trouble}）" if self._trouble else ""
+            raise Paused(f"{self._name}接口连续出错，已暂停调用，半分钟后自动恢复{last}") from None
 
     async def _sent(self, call: Callable[[], Awaitable[T]]) -> T:
         try:

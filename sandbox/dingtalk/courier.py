@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -29,6 +30,7 @@ class Connection:
     app: str
     socket: web.WebSocketResponse
     topics: set[tuple[str, str]]
+    abort: Callable[[], None] = lambda: None  # break it off as a lost network does, without a close
     draining: bool = False
     dead: bool = False
 
@@ -68,6 +70,10 @@ class Courier:
 
     def connections(self, app: str = "") -> list[Connection]:
         return [found for found in self._connections if not app or found.app == app]
+
+    def one_of(self, connections: list[Connection]) -> Connection:
+        """By lot."""
+        return self._random.choice(connections)
 
     async def attach(self, connection: Connection) -> None:
         self._connections.append(connection)
@@ -128,7 +134,7 @@ class Courier:
             ready = [c for c in self.connections(delivery.app) if c.takes(delivery.kind, delivery.topic)]
             if not ready:
                 return False
-            connection = self._random.choice(ready)
+            connection = self.one_of(ready)
             if await self._write(connection, delivery):
                 return True
             self.detach(connection)
@@ -171,12 +177,24 @@ class Courier:
         self._tenant.link(delivery.exchange, [delivery.message_id])
 
     async def acknowledge(self, text: str) -> None:
-        """An ack frame came up; what it answers is over, unless it asks for more."""
+        """An ack frame came up; faults lose it or hold it back."""
         try:
             ack = json.loads(text)
-            delivery = self._waiting.get(str(ack["headers"]["messageId"]))
+            frame_id = str(ack["headers"]["messageId"])
         except (ValueError, TypeError, KeyError):
             return  # not an ack: the gateway ignores it
+        faults = self._world.faults
+        if frame_id not in self._waiting or faults.take(NAME, "lost_ack"):
+            return
+        if fault := faults.take(NAME, "late_ack"):
+            wait = float(fault.args.get("seconds") or figures.number(self._world, "late_seconds"))
+            self._timers.after(wait, partial(self._accept, frame_id, ack, text))
+            return
+        await self._accept(frame_id, ack, text)
+
+    async def _accept(self, frame_id: str, ack: Any, text: str) -> None:
+        """What the ack answers is over, unless it asks for more; a frame with a new id knows no old ack."""
+        delivery = self._waiting.get(frame_id)
         if delivery is None:
             return
         code = ack["code"] if isinstance(ack.get("code"), int) else 0

@@ -16,7 +16,6 @@ from sandbox.dingtalk.courier import Connection, Courier
 from sandbox.dingtalk.door import Call, Endpoint
 from sandbox.dingtalk.tenant import NAME, Tenant
 from sandbox.dingtalk.timers import Timers
-from sandbox.faults import Fault
 
 CLOSE_SECONDS = 2.0  # how long a closing socket waits for the other side
 EXPIRED = "connection is expired"
@@ -77,7 +76,8 @@ class Gateway:
             return web.Response(status=figures.whole(self._world, "ticket_refused_status"))
         socket = web.WebSocketResponse(autoping=False, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
-        connection = Connection(ids.frame_id(), ticket.app, socket, ticket.topics)
+        abort = request.transport.abort if request.transport is not None else lambda: None
+        connection = Connection(ids.frame_id(), ticket.app, socket, ticket.topics, abort)
         self._world.publish({"event": "connection", "platform": NAME, "app": ticket.app, "state": "open"})
         self._schedule(connection)
         await self._courier.attach(connection)
@@ -137,21 +137,25 @@ class Gateway:
             self._courier.detach(connection)
 
     async def strike(self, *, counted: bool) -> None:
-        """Planted `disconnect` and `half_dead` faults hit a live connection, if there is one.
+        """Planted `disconnect`, `half_dead` and `torn` faults hit a live connection, if there is one.
 
         Counted faults strike as soon as they are looked for; faults with a rate take their
         chance once a ping, else a quick look would hit at every turn.
         """
-        for kind in ("disconnect", "half_dead"):
+        for kind in ("disconnect", "half_dead", "torn"):
             live = [c for c in self._courier.connections() if not c.draining and not c.dead]
             if not live or counted != self._is_counted(kind):
                 continue
             fault = self._world.faults.take(NAME, kind)
             if fault is None:
                 continue
-            connection = _target(live, fault)
+            wanted = [c for c in live if c.app == fault.args.get("app", "")]
+            connection = self._courier.one_of(wanted or live)
             if kind == "half_dead":
                 connection.dead = True
+            elif kind == "torn":
+                connection.abort()
+                self._courier.detach(connection)
             else:
                 await self.disconnect(connection, fault.args.get("reason", IDLE))
 
@@ -161,11 +165,6 @@ class Gateway:
 
     async def close(self) -> None:
         await asyncio.gather(*(connection.socket.close() for connection in self._courier.connections()))
-
-
-def _target(live: list[Connection], fault: Fault) -> Connection:
-    wanted = fault.args.get("app", "")
-    return next((c for c in live if c.app == wanted), live[0])
 
 
 def _topics(subscriptions: Any) -> set[tuple[str, str]]:

@@ -210,7 +210,8 @@ async def small(folder: Path) -> AsyncIterator[Small]:
     db = open_database(f"sqlite+aiosqlite:///{folder / 'desk.db'}", clock=clock, data_key=KEY)
     await db.upgrade()
     metrics = Metrics()
-    scene = Scene(clock=clock, policies=Policies(), directory=People(), shops={})
+    doors = {(PLATFORM, APP): CAPABILITIES}
+    scene = Scene(clock=clock, policies=Policies(), directory=People(), shops={}, doors=doors)
     try:
         yield Small(db, clock, scene, metrics, Door(), Receiver(db.inbox, metrics))
     finally:

@@ -60,7 +60,17 @@ async def test_groups_come_in_a_fixed_order(office: Office, capsys: pytest.Captu
     shops = [f"店铺 {shop.code}" for shop in office.desk.settings.shops]
     accounts = [f"支付 {account.account}" for account in office.desk.settings.payments]
     rest = ["同步", "额度", "网络", "时钟"]
-    assert headings == ["设置", "数据库", "任务", "企业微信 main", "钉钉 main", *shops, *accounts, *rest]
+    assert headings == [
+        "设置",
+        "数据库",
+        "队列",
+        "任务",
+        "企业微信 main",
+        "钉钉 main",
+        *shops,
+        *accounts,
+        *rest,
+    ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -15,7 +15,8 @@ from aiohttp import web
 from bot.pulse import Pulse, TakenForDead
 from domain.clock import ManualClock
 from storage.database import Database, open_database
-from tests.bot.kit import KEY, NOW
+from tests.bot.kit import KEY
+from tests.samples import NOW
 
 
 @dataclass

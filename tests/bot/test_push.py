@@ -321,3 +321,16 @@ async def test_a_whole_order_that_makes_no_sense_is_held_until_a_good_copy_comes
     held = await desk.db.unit_of_work("t").sync.held_order(KEY)
     assert held is not None
     assert held.state is Held.CLEARED
+
+
+async def test_when_too_many_wait_for_their_commit_a_push_is_refused_and_its_repeat_taken(
+    desk: Desk, client: Client
+) -> None:
+    admission = desk.receiver.admission
+    admission.most = 0
+    assert await push(client, {"key": "e1", "order": "M-1001"}) == 503
+    assert desk.metrics.refused.labels("custom", "waiting")._value.get() == 1.0
+    assert await count(desk, outbox) == 0
+    admission.most, admission.limit = 1, 0  # a full inbox is no concern of a push: it makes no row there
+    assert await push(client, {"key": "e1", "order": "M-1001"}) == 200
+    assert admission.waiting == 0

@@ -56,12 +56,17 @@ async def client(desk: Desk) -> AsyncIterator[Client]:
 
 
 def wecom(
-    desk: Desk, message_id: str = "1", *, text: str = "查单", envelope: Envelope = ENVELOPE
+    desk: Desk,
+    message_id: str = "1",
+    *,
+    text: str = "查单",
+    envelope: Envelope = ENVELOPE,
+    user: str = "linxiaoman",
 ) -> tuple[str, str]:
     """Path and body of one callback."""
     now = str(int(desk.clock.now().timestamp()))
     inner = (
-        f"<xml><ToUserName>{CORP}</ToUserName><FromUserName>linxiaoman</FromUserName><CreateTime>{now}</CreateTime>"
+        f"<xml><ToUserName>{CORP}</ToUserName><FromUserName>{user}</FromUserName><CreateTime>{now}</CreateTime>"
         f"<MsgType>text</MsgType><Content><![CDATA[{text}]]></Content><MsgId>{message_id}</MsgId></xml>"
     )
     encrypt = envelope.encrypt(inner.encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -83,6 +84,35 @@ async def test_a_stream_that_ends_by_a_bug_is_started_again(
     running.start()
     await until(lambda: door.acknowledged == ["1"])
     assert door.runs == 2
+    await running.stop()
+
+
+async def test_replicas_that_start_together_do_not_connect_together(
+    desk: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    fleet = [Streams([StreamingDoor()], desk.receiver) for _ in range(200)]
+    for replica in fleet:
+        replica.start(streams.SPREAD_SECONDS)
+    for replica in fleet:
+        await replica.stop()
+    monkeypatch.undo()
+    assert all(0.0 <= wait <= streams.SPREAD_SECONDS for wait in waits)
+    shares = Counter(int(wait / streams.SPREAD_SECONDS * 4) for wait in waits)
+    assert shares.keys() == {0, 1, 2, 3}
+    assert max(shares.values()) < 100, "they come in a bunch"
+
+
+async def test_one_process_alone_connects_at_once(desk: Small) -> None:
+    door = StreamingDoor(frames=[text_item("a", "x", "1")])
+    running = Streams([door], desk.receiver)
+    running.start()
+    await until(lambda: door.acknowledged == ["1"])
     await running.stop()
 
 

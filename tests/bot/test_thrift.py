@@ -10,6 +10,7 @@ from datetime import timedelta
 from bot.deliver import Deliverer
 from bot.job_ports import JobPorts
 from bot.usage_keeper import UsageKeeper
+from cards.door import Retry
 from domain.chat import Recipient
 from domain.outbox import Priority, SendCard, SendText
 from domain.usage import Saving, UsageDay
@@ -75,6 +76,61 @@ async def test_at_the_end_of_the_budget_only_red_goes_out(desk: Small) -> None:
         await until(lambda: done(desk, 3))
     assert [text for _, text, _ in door.told("text")] == ["红灯"]
     assert door.told("card") == []
+
+
+async def send(desk: Small, *texts: str, priority: Priority = Priority.YELLOW) -> None:
+    uow = desk.db.unit_of_work("trace0002")
+    for text in texts:
+        uow.send(SendText(HERE, text), key=f"k{text}", priority=priority)
+    await uow.commit()
+
+
+def throttled(door: Door) -> None:
+    door.faults["text"] = [Retry("每分钟 25 条", code="own_limit", retry_after=30.0)]
+
+
+async def test_what_waited_behind_a_full_window_goes_out_as_one_message(desk: Small) -> None:
+    door = desk.door
+    throttled(door)
+    async with saving(desk, Saving.NONE):
+        await send(desk, "黄灯一", "黄灯二", "黄灯三", "黄灯四")
+        await send(desk, "日报", priority=Priority.DIGEST)
+        await until(lambda: door.attempts == [1])
+        assert door.told("text") == []
+        desk.advance(31)
+        await until(lambda: done(desk, 5))
+    ((_, merged, key),) = door.told("text")
+    assert "消息太密，合并 5 条提醒" in merged
+    assert all(text in merged for text in ("黄灯一", "黄灯二", "黄灯三", "黄灯四", "日报"))
+    assert key == "k黄灯一"
+
+
+async def test_three_that_waited_come_one_by_one(desk: Small) -> None:
+    throttled(desk.door)
+    async with saving(desk, Saving.NONE):
+        await send(desk, "黄灯一", "黄灯二", "黄灯三")
+        await until(lambda: desk.door.attempts == [1])
+        desk.advance(31)
+        await until(lambda: done(desk, 3))
+    assert [text for _, text, _ in desk.door.told("text")] == ["黄灯一", "黄灯二", "黄灯三"]
+
+
+async def test_answers_and_red_lights_are_never_merged(desk: Small) -> None:
+    throttled(desk.door)
+    async with saving(desk, Saving.NONE):
+        await send(desk, "红一", "红二", "红三", "红四", priority=Priority.RED)
+        await until(lambda: desk.door.attempts == [1])
+        desk.advance(31)
+        await until(lambda: done(desk, 4))
+    assert len(desk.door.told("text")) == 4
+
+
+async def test_a_crowd_that_was_not_held_up_is_not_merged(desk: Small) -> None:
+    """Four cards of one moment stay four cards, with their buttons."""
+    async with saving(desk, Saving.NONE):
+        await send(desk, "黄灯一", "黄灯二", "黄灯三", "黄灯四")
+        await until(lambda: done(desk, 4))
+    assert len(desk.door.told("text")) == 4
 
 
 async def test_with_budget_left_nothing_waits(desk: Small) -> None:

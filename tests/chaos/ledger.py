@@ -132,9 +132,8 @@ async def _refunds(
     ledger.note("refunds by state", dict(states))
     for order, found in by_order.items():
         due = sum(row["money"] == "success" for row in found)
-        open_ones = [
-            row for row in found if row["process"] == "applied" or row["money"] in ("pending", "unknown")
-        ]
+        # One that nobody decided is no fault: somebody asked a second time after the first was through.
+        open_ones = [row for row in found if row["money"] in ("pending", "unknown")]
         ledger.complain(f"{order} not settled", (f"{row['process']}/{row['money']}" for row in open_ones))
         if paid[order] != due or due > 1:
             ledger.wrong.append(f"{order}: {due} refunds succeeded, {paid[order]} paid at the shop")
@@ -157,7 +156,8 @@ def _cards(ledger: Ledger, chats: Chats, refunds: dict[str, Any], approvers: set
         twice[platform, user, number] += user in approvers  # who asks twice is shown twice
         end = words[number]
         title = f"{message['card'].get('title')} {message['card'].get('replace_text', '')} {text}"
-        if (decisions(message) or end not in title) and not _told(chats, user, number, end):
+        asks = bool(decisions(message)) and end != "待审批"
+        if (asks or end not in title) and not _told(chats, user, number, end):
             wrong.append(f"{platform} {user} {number} {message_id}: {text[:60]!r}, it is {end}")
     ledger.note("refund cards seen", seen)
     ledger.complain("cards that show what is not so", wrong)
@@ -165,6 +165,8 @@ def _cards(ledger: Ledger, chats: Chats, refunds: dict[str, Any], approvers: set
 
 
 def _end(row: Any) -> str:
+    if row["process"] == "applied":
+        return "待审批"
     if row["process"] == "refused":
         return "已驳回"
     return "已退款" if row["money"] == "success" else "退款失败"

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from domain.clock import ManualClock
+from domain.fleet_alone import Alone
 from domain.ports import (
     AuthExpired,
     NotFound,
@@ -26,10 +27,11 @@ from domain.ports import (
 )
 from integrations.commerce import find_connectors
 from integrations.commerce.custom import CAPABILITIES, CustomSettings, build
-from integrations.commerce.custom.client import ContractClient, Paused
+from integrations.commerce.custom.client import ContractClient
 from integrations.commerce.custom.errors import by_status
 from integrations.commerce.custom.pacing import Pacer
 from integrations.commerce.custom.settings import FASTEST, LONGEST_TOLERANCE, MOST_ROWS
+from integrations.commerce.resting import Paused
 from tests.integrations.custom_desk import settings
 from tests.sandbox.custom_kit import NOON, Custom, custom
 
@@ -163,7 +165,7 @@ def test_every_status_means_something(status: int, error: type[ShopError]) -> No
 
 
 async def test_turns_are_a_fixed_time_apart() -> None:
-    pacer, waits = Pacer(1000), 0
+    pacer, waits = Pacer(Alone(ManualClock(NOON)), "mini-01", 1000), 0
     for _ in range(3):
         await pacer.turn()
         waits += 1

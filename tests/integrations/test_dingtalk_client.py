@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from domain.clock import ManualClock
+from domain.fleet_budgets import BudgetsAlone
 from integrations.chat.dingtalk.answers import ApiError, Kind
 from integrations.chat.dingtalk.pace import Pace
 from integrations.chat.dingtalk.token import TokenSource
@@ -200,7 +202,7 @@ async def test_our_own_pace_holds_a_burst_below_the_platforms_limit() -> None:
 
 
 async def test_endpoints_do_not_share_their_pace() -> None:
-    pace = Pace("main", per_second=1)
+    pace = Pace(BudgetsAlone(time.monotonic), "main", per_second=1)
     await asyncio.wait_for(asyncio.gather(pace.wait("/a"), pace.wait("/b"), pace.wait("/c")), 5)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiohttp import WSMsgType, web
 
+from cards.door import Verified
 from domain.chat import Message, Unhandled
 from integrations.chat.dingtalk import frames
 from integrations.chat.dingtalk.stream_stats import StreamTiming
@@ -60,16 +64,40 @@ async def test_a_group_is_heard_when_it_mentions_the_robot() -> None:
 
 
 async def test_what_the_inbox_cannot_keep_is_not_acknowledged_and_comes_again() -> None:
-    async with desk() as at, at.listening():
+    async with desk(replace(QUICK, patience=0.0)) as at, at.listening():
         at.inbox.broken = True
         said = await at.kit.say(LIN, "退款 12 20 破损")
-        await eventually(lambda: at.inbox.refused)
-        assert at.door.stream_stats.not_kept == 1
+        await eventually(lambda: at.door.stream_stats.not_kept == 1)
         assert not delivered(at, said["message_id"])
         at.inbox.broken = False
         await at.kit.pass_time(61)
         await eventually(lambda: delivered(at, said["message_id"]))
         assert at.inbox.texts == ["退款 12 20 破损"]
+
+
+async def test_words_are_offered_to_the_inbox_again_and_acknowledged_once_it_has_them() -> None:
+    async with desk() as at, at.listening():
+        at.inbox.broken = True
+        said = await at.kit.say(LIN, "退款 12 20 破损")
+        await eventually(lambda: at.inbox.refused > 1)
+        assert not delivered(at, said["message_id"])
+        at.inbox.broken = False
+        await eventually(lambda: delivered(at, said["message_id"]))
+        assert at.inbox.texts == ["退款 12 20 破损"]
+        assert (at.door.stream_stats.not_kept, at.door.stream_stats.kept_late) == (0, 1)
+        assert at.door.usage.messages["in:robot"] == 1
+
+
+async def test_a_tap_whose_tapper_was_told_that_it_failed_is_not_kept_later() -> None:
+    async with desk() as at, at.listening():
+        at.kit.switch(card_answer_seconds="0.3")
+        await at.door.send_card(at.person(ZHOU), CARD, card_id="c1", attempt=1)
+        at.inbox.broken = True
+        assert not (await live_tap(at, ZHOU, "同意"))["ok"]
+        assert at.door.stream_stats.not_kept == 1
+        at.inbox.broken = False
+        assert (await live_tap(at, ZHOU, "同意"))["ok"]
+        assert len(at.inbox.taps) == 1
 
 
 async def test_an_event_the_inbox_cannot_keep_is_asked_for_later() -> None:
@@ -236,6 +264,73 @@ async def test_a_stop_finishes_what_is_in_hand() -> None:
         assert (at.door.stream_stats.connections, at.door.stream_stats.in_hand) == (0, 0)
 
 
+async def test_a_stop_does_not_hold_on_to_what_the_inbox_cannot_keep() -> None:
+    async with desk(replace(QUICK, patience=3600.0)) as at:
+        running = asyncio.create_task(at.door.run_stream(at.inbox.receive))
+        await eventually(at.kit.sim.courier.connections)
+        at.inbox.broken = True
+        said = await at.kit.say(LIN, "查单 12")
+        await eventually(lambda: at.inbox.refused)
+        await asyncio.wait_for(at.door.stop(), HANG_SECONDS)
+        await running
+        assert at.door.stream_stats.not_kept == 1
+        assert not delivered(at, said["message_id"])
+
+
+async def test_a_stop_does_not_wait_for_a_platform_that_does_not_answer() -> None:
+    asked, over = asyncio.Event(), asyncio.Event()
+
+    async def silence(_request: web.Request) -> web.Response:
+        asked.set()
+        await over.wait()
+        return web.Response()
+
+    async with (
+        silent_platform(silence) as base,
+        desk(changes={"api_base": base, "timeout_seconds": 3600}) as at,
+    ):
+        running = asyncio.create_task(at.door.run_stream(at.inbox.receive))
+        await asked.wait()
+        await asyncio.wait_for(at.door.stop(), HANG_SECONDS)
+        await running
+        over.set()
+
+
+async def test_a_frame_that_crosses_our_close_is_kept() -> None:
+    """The platform had sent it before it heard of our leaving; it can get no acknowledgement any more."""
+    after_close: list[object] = []
+
+    async def open_answer(request: web.Request) -> web.Response:
+        endpoint = f"ws://{request.host}/connect"
+        return web.json_response({"endpoint": endpoint, "ticket": "t1"})
+
+    async def connect(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoclose=False, autoping=False)
+        await socket.prepare(request)
+        connected.set()
+        message = await socket.receive()
+        assert message.type is WSMsgType.CLOSE
+        await socket.send_str(frame())
+        await asyncio.wait_for(kept.wait(), HANG_SECONDS)
+        await socket.close()
+        return socket
+
+    async def receive(verified: Verified) -> bool:
+        after_close.append(verified.key)
+        kept.set()
+        return True
+
+    connected, kept = asyncio.Event(), asyncio.Event()
+    async with silent_platform(open_answer, connect) as base, desk(changes={"api_base": base}) as at:
+        running = asyncio.create_task(at.door.run_stream(receive))
+        await connected.wait()
+        await eventually(lambda: at.door.stream_stats.connections)
+        await at.door.stop()
+        await running
+        assert after_close == ["robot:m1"]
+        assert (at.door.stream_stats.acks_lost, at.door.stream_stats.connections) == (1, 0)
+
+
 async def test_a_stop_while_connecting_is_not_missed() -> None:
     for steps in (1, 5, 50):
         async with desk() as at:
@@ -298,9 +393,25 @@ async def test_a_month_used_up_arrives_without_words() -> None:
         assert parsed.kind == "quota"
 
 
+@asynccontextmanager
+async def silent_platform(open_answer: Any, connect: Any = None) -> AsyncIterator[str]:
+    """A bare far side for what the simulator does not do."""
+    app = web.Application()
+    app.router.add_post("/v1.0/gateway/connections/open", open_answer)
+    if connect is not None:
+        app.router.add_get("/connect", connect)
+    runner = web.AppRunner(app, shutdown_timeout=0.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
 def test_defaults_are_the_documented_ones() -> None:
     timing = StreamTiming()
-    assert (timing.ping_every, timing.silence, timing.drain) == (20, 60, 10)
+    assert (timing.ping_every, timing.silence, timing.drain) == (20, 45, 10)
     assert (timing.first_wait, timing.longest_wait, timing.bad_credentials) == (1, 60, 60)
 
 

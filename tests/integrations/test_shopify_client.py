@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 import stamina
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from domain.clock import ManualClock
+from domain.fleet_budgets import PointsAlone
 from domain.ports import (
     AuthExpired,
     PermissionMissing,
@@ -23,8 +23,9 @@ from domain.ports import (
     ShopError,
     Throttled,
 )
+from integrations.commerce.resting import Paused, Queued
 from integrations.commerce.shopify import ShopifySettings
-from integrations.commerce.shopify.client import Paused, ShopifyClient, operation_name
+from integrations.commerce.shopify.client import ShopifyClient, operation_name
 from integrations.commerce.shopify.errors import by_errors, by_status
 from integrations.commerce.shopify.pacing import Cost, Pacer, read_cost
 from tests.integrations.shopify_desk import settings
@@ -164,19 +165,19 @@ async def test_a_repeated_secret_is_taken_out_of_errors(far: Shopify) -> None:
     token = settings(far).access_token
     body = {"errors": [{"message": f"bad {token}", "extensions": {"code": "X"}}]}
     with pytest.raises(Rejected) as caught:
-        caller._read("Ask", json.dumps(body).encode(), once=False)
+        await caller._read("Ask", json.dumps(body).encode(), once=False)
     assert token not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"[]", b'"x"', b"{}", b'{"data": null}', b'{"data": []}', b"\xff"])
 async def test_an_answer_without_data_is_in_doubt(far: Shopify, content: bytes) -> None:
     with pytest.raises(RemoteUnknown):
-        client(far)._read("Ask", content, once=True)
+        await client(far)._read("Ask", content, once=True)
 
 
 async def test_errors_as_one_text_are_read_too(far: Shopify) -> None:
     with pytest.raises(Rejected, match="Something odd"):
-        client(far)._read("Ask", b'{"errors": "Something odd"}', once=False)
+        await client(far)._read("Ask", b'{"errors": "Something odd"}', once=False)
 
 
 def test_the_throttle_fixtures() -> None:
@@ -233,29 +234,32 @@ def test_costs_that_say_nothing() -> None:
 
 
 async def test_one_bucket_for_all_that_use_the_same_token() -> None:
+    """What one pacer spends, another with the same token waits for."""
     clock = ManualClock(NOON)
-    async with aiohttp.ClientSession() as session, aiohttp.ClientSession() as other:
-        first, second = Pacer(session, "u", "t", clock), Pacer(session, "u", "t", clock)
-        assert first._bucket is second._bucket
-        assert first._bucket is not Pacer(session, "u", "t2", clock)._bucket
-        assert first._bucket is not Pacer(other, "u", "t", clock)._bucket
+    points = PointsAlone(lambda: clock.now().timestamp())
+    await Pacer(points, "u", "t").learn("Q", Cost(60, 60, 1))
+    await Pacer(points, "u", "t").turn("Q")
+    with pytest.raises(Queued) as sent_away:
+        await Pacer(points, "u", "t").turn("Q")
+    assert sent_away.value.retry_after == 60
+    await Pacer(points, "u", "t2").turn("Q")
 
 
 async def test_points_are_kept_under_the_platform_s_word() -> None:
     """Two calls of 60 points fit into 130; for the third the bucket has to fill up first."""
     clock = ManualClock(NOON)
-    async with aiohttp.ClientSession() as session:
-        pacer = Pacer(session, "u", "t", clock)
-        pacer.learn("Q", Cost(60, 130, 1000))
-        for _ in range(2):
-            await pacer.turn("Q")
-        assert pacer._now_available() == 10
-        clock.advance(0.05)
-        assert pacer._now_available() == pytest.approx(60, abs=0.01)
+    points = PointsAlone(lambda: clock.now().timestamp())
+    pacer, bucket = Pacer(points, "u", "t"), "shopify|u|t"
+    await pacer.learn("Q", Cost(60, 130, 1000))
+    for _ in range(2):
         await pacer.turn("Q")
-        assert pacer._now_available() == pytest.approx(0, abs=0.01)
-        await pacer.turn("Q")  # waits 60 ms; the clock stands still, so the platform's answer will tell
-        assert pacer._now_available() == pytest.approx(-60, abs=0.01)
+    assert points.available(bucket) == 10
+    clock.advance(0.05)
+    assert points.available(bucket) == pytest.approx(60, abs=0.01)
+    await pacer.turn("Q")
+    assert points.available(bucket) == pytest.approx(0, abs=0.01)
+    await pacer.turn("Q")  # waits 60 ms; the clock stands still, so the platform's answer will tell
+    assert points.available(bucket) == pytest.approx(-60, abs=0.01)
 
 
 def test_names_of_documents() -> None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from domain.clock import ManualClock
+from domain.fleet import Hit, Window
 from domain.ports import (
     AuthExpired,
     NotFound,
@@ -26,9 +27,11 @@ from domain.ports import (
     ShopError,
     Throttled,
 )
+from integrations.alone import commons_of
 from integrations.commerce import find_connectors
+from integrations.commerce.resting import Paused
 from integrations.commerce.taobao import CAPABILITIES, TaobaoSettings, build
-from integrations.commerce.taobao.client import Paused, TopClient
+from integrations.commerce.taobao.client import TopClient
 from integrations.commerce.taobao.errors import ClockSkew, classify
 from integrations.commerce.taobao.pacing import Pacer
 from tests.sandbox.taobao_kit import NOON, Taobao, taobao
@@ -221,12 +224,13 @@ def test_error_codes(code: object, sub_code: str, kind: type[ShopError]) -> None
 
 async def test_one_budget_for_all_shops_of_an_app(far: Taobao) -> None:
     async with aiohttp.ClientSession() as other:
-        first, second = Pacer(far.http, "1", 2), Pacer(far.http, "1", 2)
-        elsewhere = Pacer(other, "1", 2)
-        for pacer in (first, second, elsewhere, elsewhere):
-            await pacer.turn()
-        assert first._limiter is second._limiter is not elsewhere._limiter
-        assert not await second._limiter.hit(second._item, second._key)
+        ours, theirs = (commons_of(session, far.world.clock, None) for session in (far.http, other))
+        assert commons_of(far.http, far.world.clock, None) is ours
+        for commons in (ours, ours, theirs):
+            await Pacer(commons, "1", 2).turn()
+        call = (Hit("taobao/1", Window(2, 1.0)),)
+        assert await ours.budgets.take(call) is not None
+        assert await theirs.budgets.take(call) is None
 
 
 async def test_the_package_is_found_by_its_place(far: Taobao) -> None:

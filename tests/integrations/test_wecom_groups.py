@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -9,6 +10,7 @@ import stamina
 
 from cards.door import Refused, Retry
 from domain.chat import Account, Recipient
+from domain.fleet_budgets import BudgetsAlone
 from integrations.chat.wecom import limits
 from integrations.chat.wecom.limits import SendLimits
 from tests.integrations.wecom_kit import Rig, rig
@@ -148,7 +150,7 @@ async def test_members_are_read_again_after_ten_minutes(r: Rig) -> None:
 
 
 async def test_200_a_minute_to_one_member_from_all_groups() -> None:
-    kept = SendLimits("main")
+    kept = SendLimits(BudgetsAlone(time.monotonic), "main")
     await kept.take_group("g1", 100, members=["lisi", "wangwu"])
     await kept.take_group("g2", 80, members=["LiSi", "zhao"])
     with pytest.raises(Retry):
@@ -158,7 +160,7 @@ async def test_200_a_minute_to_one_member_from_all_groups() -> None:
 
 async def test_person_times_of_the_corp(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty thousand a minute: fifty people cost fifty; two apps of a corp share it where they share a storage."""
-    kept = SendLimits("main", corp="ww1")
+    kept = SendLimits(BudgetsAlone(time.monotonic), "main", corp="ww1")
     crowd = [f"u{n}" for n in range(1800)]
     for n in range(10):
         await kept.take_group(f"g{n}", members=crowd[:1])

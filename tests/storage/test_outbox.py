@@ -175,6 +175,12 @@ async def test_a_row_nobody_can_read_does_not_stop_the_others(database: Database
     statement = sa.text("""UPDATE outbox SET body = '{"type": "hologram", "body": {}}' WHERE trace_id = :t""")
     await database.write(lambda connection: connection.execute(statement, {"t": "trace-lin"}))
     assert texts(await claim(database)) == ["二"]
+    assert (await database.outbox.depth())["ready"] == 1, "a newer version may have written it"
+    database.outbox.patience = timedelta(0)
+    await database.write(
+        lambda connection: connection.execute(sa.text("UPDATE outbox SET due = 1 WHERE state = 'ready'"))
+    )
+    assert texts(await claim(database)) == []
     assert (await database.outbox.depth())["dead"] == 1
 
 

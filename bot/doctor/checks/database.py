@@ -69,10 +69,15 @@ async def at_head(exam: Exam, store: Store) -> Verdicts:
         return None
     try:
         found = await exam.limited(lambda: db.read(schema.current_revision))
+        form = await exam.limited(db.form)
     except StorageUnavailable:
         return note("数据库没有应答，没法检查")
-    if found == schema.HEAD:
+    if form is schema.Form.OURS:
         return good(f"最新（{found}）")
+    if form is schema.Form.NEWER:
+        return good(f"{found}，比这个版本（{schema.HEAD}）新，可以继续用")
+    if form is schema.Form.TOO_NEW:
+        return bad(f"已被更新的版本升级到 {found}，这个版本（{schema.HEAD}）不能再用：请启动新版本")
     also = "（serve 启动时也会自己升级）" if store.file else ""
     return bad(f"现在是 {found or '空的'}，这个版本要 {schema.HEAD}：停掉服务，运行 {UPGRADE}{also}")
 
@@ -84,7 +89,7 @@ async def key_fits(exam: Exam, store: Store) -> Verdicts:
     if db is None or not store.has_key:
         return None
     try:
-        if await exam.limited(lambda: db.read(schema.current_revision)) != schema.HEAD:
+        if not await exam.limited(db.at_head):
             return None
         await exam.limited(db.check_key)
     except WrongDataKey:

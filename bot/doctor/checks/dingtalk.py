@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from yarl import URL
 
+from bot.doctor import stream_figures
 from bot.doctor.exam import Exam
 from bot.doctor.verdict import Verdict, Verdicts, bad, check, good, note
 from bot.doctor.web import Unreachable, fetch, why_not_running
@@ -66,6 +67,15 @@ async def stream(exam: Exam, app: App) -> Verdicts:
         return None
     passed, text = await exam.limited(app.door.probe_stream_open)
     return good(text) if passed else bad(text)
+
+
+@check("Stream 现状")
+async def standing(exam: Exam, app: App) -> Verdicts:
+    """Nothing where no server runs here: the line above has told whether it could."""
+    if app.settings.mode != "stream":
+        return None
+    found = await stream_figures.figures(exam, app.name)
+    return None if found is None else stream_figures.told(found, await stream_figures.webs(exam))
 
 
 @check("权限")

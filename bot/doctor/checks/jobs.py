@@ -11,7 +11,6 @@ from bot.doctor.verdict import Verdicts, bad, check, good, note
 from bot.schedule_plans import plans
 from cards.scene import day_time
 from domain.job import JobLine
-from storage import schema
 from storage.database import Database, open_database
 from storage.errors import StorageUnavailable
 
@@ -34,7 +33,7 @@ def subjects(exam: Exam) -> list[tuple[str, Database]]:
 async def _board(exam: Exam, db: Database) -> list[JobLine]:
     """Without jobs that are switched off or gone; empty while the tables are of another version."""
     try:
-        if await exam.limited(lambda: db.read(schema.current_revision)) != schema.HEAD:
+        if not await exam.limited(db.at_head):
             return []
         lines = await exam.limited(db.unit_of_work("doctor").jobs.board)
     except StorageUnavailable:

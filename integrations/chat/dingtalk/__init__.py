@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.chat.dingtalk.callback import CallbackRefused
 from integrations.chat.dingtalk.door import PLATFORM, DingTalkDoor
 from integrations.chat.dingtalk.settings import DingTalkSettings
@@ -14,6 +15,14 @@ SETTINGS = DingTalkSettings
 __all__ = ["PLATFORM", "SETTINGS", "CallbackRefused", "DingTalkDoor", "DingTalkSettings", "build"]
 
 
-def build(app: str, settings: DingTalkSettings, session: aiohttp.ClientSession, clock: Clock) -> DingTalkDoor:
-    """The door of the app named `app` in the settings. The session stays the caller's to close."""
-    return DingTalkDoor(app, settings, session, clock)
+def build(
+    app: str,
+    settings: DingTalkSettings,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    *,
+    commons: Commons | None = None,
+) -> DingTalkDoor:
+    """The door of the app named `app` in the settings; `commons` is what it shares with other processes. The
+    session stays the caller's to close."""
+    return DingTalkDoor(app, settings, session, clock, commons=commons)

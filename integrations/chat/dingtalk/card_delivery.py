@@ -22,8 +22,8 @@ class CardDelivery:
         self._client = client
         self._undelivered: OrderedDict[str, str] = OrderedDict()  # card id -> why
 
-    async def send(self, to: Recipient, card: Card, template: Template, card_id: str) -> str:
-        """Why the card did not reach the chat, "" when it did (now or in an earlier try)."""
+    async def send(self, to: Recipient, card: Card, template: Template, card_id: str) -> str | None:
+        """Why the card did not reach the chat, "" when it did, None when it did in an earlier try."""
         if card_id in self._undelivered:
             return self._undelivered[card_id]
         body = self._creation(to, card, template, card_id)
@@ -33,7 +33,7 @@ class CardDelivery:
             )
         except ApiError as error:
             if error.code == "param.cardAlreadyExist":  # an earlier try arrived, its answer did not
-                return ""
+                return None
             raise
         problem = _delivery_problem(found)
         if problem:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 import aiohttp
 import orjson
 import stamina
-from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
 from domain.clock import Clock
+from domain.fleet import Commons, Outcome, Resting, Rule, guarded
+from domain.fleet_alone import Alone
 from integrations.chat.dingtalk.answers import ApiError, Kind, read_new, read_old
 from integrations.chat.dingtalk.pace import Pace
 from integrations.chat.dingtalk.payload import Json, text_of, whole_of
@@ -25,8 +25,7 @@ from integrations.chat.dingtalk.usage import Usage
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the header's name
 THROTTLED_TRIES = 5
 BUSY_TRIES = 3
-BREAKER_FAILURES = 5
-BREAKER_SECONDS = 15.0
+RULE = Rule(failures=5, seconds=15.0)
 UPLOAD_SECONDS, FETCH_SECONDS = 12.0, 30.0  # 20 MB over a slow line; an upload has to end within a delivery
 MOST_BYTES = 20 * 1024 * 1024  # of a file, either way
 BREAKING = frozenset({Kind.UNREACHABLE, Kind.LOST, Kind.BUSY})
@@ -68,18 +67,24 @@ class Client:
     """One app's way to the platform. Raises ApiError; never lets a secret into its text."""
 
     def __init__(
-        self, app: str, settings: DingTalkSettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        app: str,
+        settings: DingTalkSettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it this client shares with nobody."""
+        commons = commons or Alone(clock)
         self.settings = settings
         self.usage = Usage(clock)
         self._session = session
-        self._pace = Pace(app)
-        self._breakers = AsyncCircuitBreakerFactory(
-            default_threshold=BREAKER_FAILURES,
-            default_ttl=BREAKER_SECONDS,
-            exclude=[(ApiError, lambda error: error.kind not in BREAKING), asyncio.CancelledError],
-        )
-        self.tokens = TokenSource(self._fetch_token, clock)
+        self._app = app
+        self._pace = Pace(commons.budgets, app)
+        self._rests = commons.rests
+        credential = f"dingtalk|{settings.api_base}|{settings.client_id}|{settings.client_secret}"
+        self.tokens = TokenSource(self._fetch_token, clock, commons.vault, credential)
 
     async def api(self, method: str, path: str, body: Json, *, repeatable: bool = False) -> Json:
         """A call of the new API."""
@@ -211,13 +216,13 @@ class Client:
 
     async def _guarded(self, request: _Request, token: str) -> Json:
         await self._pace.wait(request.endpoint)
-        breaker = await self._breakers.get_breaker(request.endpoint)
+        target = f"dingtalk:{self._app} {request.endpoint}"
         try:
-            async with breaker:
+            async with guarded(self._rests, target, RULE, _judge):
                 return await self._send(request, token)
-        except OpenedState:
-            message = f"{request.endpoint} failed {BREAKER_FAILURES} times in a row; waiting"
-            raise ApiError(Kind.BLOCKED, "circuit_open", message, BREAKER_SECONDS) from None
+        except Resting as rest:
+            message = f"{request.endpoint} failed {RULE.failures} times in a row; waiting"
+            raise ApiError(Kind.BLOCKED, "circuit_open", message, math.ceil(rest.seconds)) from None
 
     async def _send(self, request: _Request, token: str) -> Json:
         """One exchange. Exceptions of the HTTP client carry addresses, so only their names go on."""
@@ -257,6 +262,13 @@ class Client:
             raise
         self.usage.count_call(request.endpoint)
         return found
+
+
+def _judge(error: BaseException) -> Outcome:
+    """Any answer that makes sense, a refusal too, proves that the far side is alive."""
+    if not isinstance(error, ApiError):
+        return Outcome.NEITHER
+    return Outcome.FAILED if error.kind in BREAKING else Outcome.WORKED
 
 
 def _data(request: _Request) -> aiohttp.FormData | bytes | None:

@@ -11,6 +11,7 @@ from cards.door import Capabilities, DoorError, GroupMade, Refused, Retry, Sent,
 from cards.model import Card
 from domain.chat import Account, Inbound, Recipient, SentCard, Tap
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.chat.dingtalk import callback, forms, probes
 from integrations.chat.dingtalk.answers import ApiError, Kind
 from integrations.chat.dingtalk.card_delivery import CardDelivery
@@ -45,12 +46,14 @@ class DingTalkDoor:
         session: aiohttp.ClientSession,
         clock: Clock,
         timing: StreamTiming | None = None,
+        *,
+        commons: Commons | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
         self._clock = clock
         self._reader = Reader(PLATFORM, app, settings.oapi_base)
-        self.client = Client(app, settings, session, clock)
+        self.client = Client(app, settings, session, clock, commons=commons)
         self._mode = CardMode(self.client, clock)
         self._messenger = Messenger(self.client, clock)
         self._cards = CardDelivery(self.client)
@@ -111,8 +114,10 @@ class DingTalkDoor:
     async def run_stream(self, receive: Receive) -> None:
         """Hear over Stream until `stop`; `receive` returns once the frame is in the inbox."""
 
-        async def counted(verified: Verified) -> None:
-            await receive(self._heard(verified))
+        async def counted(verified: Verified) -> bool | None:
+            fresh = await receive(verified)
+            self._heard(verified)  # once, however often it had to be offered
+            return fresh
 
         await self._stream.run(counted)
 
@@ -184,7 +189,7 @@ class DingTalkDoor:
             self._mode.degrade(str(error))
             return str(error)
         handle = {"mode": "card", "out_track_id": card_id, "style": template.style}
-        return problem or Sent(handle, card_id)
+        return problem or Sent(handle, card_id, repeated=problem is None)
 
     async def _send_as_message(self, to: Recipient, card: Card, card_id: str, attempt: int, why: str) -> Sent:
         group = bool(to.chat_id)

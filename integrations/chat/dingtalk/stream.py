@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Coroutine
 
 import aiohttp
 import structlog
@@ -40,6 +41,7 @@ class StreamClient:
         self._current: Link | None = None
         self._retiring: dict[Link, asyncio.Task[None]] = {}
         self._failures = 0  # connections in a row that did not last
+        self._unreachable = False  # the last try did not even get there
         self._hurry = True  # the first connection, and the first after a planned change, wait for nothing
         self.stats = StreamStats()
 
@@ -87,12 +89,29 @@ class StreamClient:
             return None
         self._hurry = False
         try:
-            socket = await self._open()
+            socket = await self._unless_stopped(self._open())
         except ApiError as error:
             await self._failed(error)
             return None
+        if socket is None:
+            return None
         self.stats.trouble = ""
+        self._unreachable = False
         return Link(socket, receive, self.stats, self._clock, self._timing)
+
+    async def _unless_stopped(
+        self, opening: Coroutine[None, None, aiohttp.ClientWebSocketResponse]
+    ) -> aiohttp.ClientWebSocketResponse | None:
+        """A stop does not wait for a platform that does not answer."""
+        loop = asyncio.get_running_loop()
+        opened, stop = loop.create_task(opening), loop.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((opened, stop), return_when=asyncio.FIRST_COMPLETED)
+            return await opened if opened.done() else None
+        finally:
+            opened.cancel()
+            stop.cancel()
+            await asyncio.gather(opened, stop, return_exceptions=True)
 
     async def _open(self) -> aiohttp.ClientWebSocketResponse:
         """The ticket is in the address, so the address stays out of every error text."""
@@ -117,14 +136,16 @@ class StreamClient:
         self.stats.open_failures[error.kind] += 1
         self.stats.trouble = str(error)
         self._failures += 1
+        self._unreachable = error.kind is Kind.UNREACHABLE
         log.warning("dingtalk.stream_open_failed", kind=error.kind, error=str(error))
         if error.kind is Kind.CREDENTIALS:
             self._hurry = not await self._pause(self._timing.bad_credentials)
 
     def _wait(self) -> float:
         """1, 2, 4 … 60 s, each shortened by chance so that many clients do not come together."""
+        longest = self._timing.unreachable_wait if self._unreachable else self._timing.longest_wait
         doubled = self._timing.first_wait * 2.0 ** min(self._failures - 1, 16)
-        return min(doubled, self._timing.longest_wait) * random.uniform(0.5, 1.0)
+        return min(doubled, longest) * random.uniform(0.5, 1.0)
 
     async def _pause(self, seconds: float) -> bool:
         """Wait; True when a stop came meanwhile."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.chat.wecom.callback import CallbackRefused, verify_callback, verify_url
 from integrations.chat.wecom.door import WeComDoor
-from integrations.chat.wecom.limits import MEMORY
 from integrations.chat.wecom.settings import WeComSettings
 
 PLATFORM = "wecom"
@@ -31,7 +31,8 @@ def build(
     session: aiohttp.ClientSession,
     clock: Clock,
     *,
-    limits_url: str = MEMORY,
+    commons: Commons | None = None,
 ) -> WeComDoor:
-    """The door of one app. Raises ValueError naming the setting when the key cannot be one."""
-    return WeComDoor(app, settings, session, clock, limits_url=limits_url)
+    """The door of one app; `commons` is what it shares with other processes. Raises ValueError naming the setting
+    when the key cannot be one."""
+    return WeComDoor(app, settings, session, clock, commons=commons)

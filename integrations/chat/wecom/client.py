@@ -13,6 +13,8 @@ import stamina
 
 from cards.door import DoorError, Refused, Retry, Unsure
 from domain.clock import Clock
+from domain.fleet import Commons
+from domain.fleet_alone import Alone
 from integrations.chat.wecom.errors import LIMITED, REFRESH, Busy, Misconfigured, advice, judge
 from integrations.chat.wecom.gates import Gates
 from integrations.chat.wecom.settings import WeComSettings
@@ -47,14 +49,23 @@ class WeComClient:
     """The API of one app. Raises Retry (nothing happened), Unsure (perhaps) or Refused (no)."""
 
     def __init__(
-        self, app: str, settings: WeComSettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        app: str,
+        settings: WeComSettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it this client shares with nobody."""
+        commons = commons or Alone(clock)
         self._settings = settings
         self._session = session
         self._base = settings.api_base.rstrip("/") + "/cgi-bin/"
         self._slots = asyncio.Semaphore(CONCURRENCY)
-        self.gates = Gates(clock)
-        self.token = AccessToken(self._gettoken, clock, app)
+        self.gates = Gates(commons.rests, app)
+        credential = f"wecom|{settings.api_base}|{settings.corp_id}|{settings.agent_id}|{settings.secret}"
+        self.token = AccessToken(self._gettoken, clock, app, commons.vault, credential)
 
     async def close(self) -> None:
         await self.token.close()
@@ -112,10 +123,9 @@ class WeComClient:
         """One HTTP request. Nothing it raises holds the URL: the token is in it."""
         async with self.gates.passing(call.path), self._slots:
             answer = await self._request(call, secrets)
-        if answer.get("errcode") == LIMITED:
-            raise self.gates.close(call.path)
-        self.gates.went_through(call.path)
-        return answer
+            if answer.get("errcode") == LIMITED:
+                raise await self.gates.close(call.path)
+            return answer
 
     async def _request(self, call: Call, secrets: Mapping[str, str]) -> Answer:
         try:

@@ -11,6 +11,8 @@ from cards.door import Capabilities, GroupMade, Refused, Sent
 from cards.model import Card
 from domain.chat import Account, Inbound, Recipient, SentCard, Tap
 from domain.clock import Clock
+from domain.fleet import Commons
+from domain.fleet_alone import Alone
 from integrations.chat.wecom import codes
 from integrations.chat.wecom.card import render_card, render_update
 from integrations.chat.wecom.client import WeComClient
@@ -18,7 +20,7 @@ from integrations.chat.wecom.crypto import Envelope
 from integrations.chat.wecom.errors import ApiRefused
 from integrations.chat.wecom.groups import Groups
 from integrations.chat.wecom.inbound import PLATFORM, read_inbound
-from integrations.chat.wecom.limits import MEMORY, SendLimits
+from integrations.chat.wecom.limits import SendLimits
 from integrations.chat.wecom.lint import lint_card
 from integrations.chat.wecom.media import fetch, is_picture
 from integrations.chat.wecom.probes import Probe, probe_call, probe_token
@@ -52,18 +54,19 @@ class WeComDoor:
         session: aiohttp.ClientSession,
         clock: Clock,
         *,
-        limits_url: str = MEMORY,
+        commons: Commons | None = None,
     ) -> None:
         self.app = app
         self.envelope = Envelope.of(settings.token, settings.encoding_aes_key, settings.corp_id)
-        self.client = WeComClient(app, settings, session, clock)
+        commons = commons or Alone(clock)
+        self.client = WeComClient(app, settings, session, clock, commons=commons)
         self._settings = settings
         self._clock = clock
         self._limits = SendLimits(
+            commons.budgets,
             f"{PLATFORM}:{app}",
             corp=f"{PLATFORM}:{settings.corp_id}",
             daily=settings.daily_person_times,
-            uri=limits_url,
         )
         self._groups = Groups(self.client, app, settings, clock)
         self._sender = Sender(self.client, settings, self._limits, clock, self._groups.members)
@@ -74,7 +77,6 @@ class WeComDoor:
 
     async def close(self) -> None:
         await self.client.close()
-        await self._limits.close()
 
     def parse(self, kind: str, payload: bytes, key: str) -> Inbound:
         return read_inbound(self.app, kind, payload, key)
@@ -142,7 +144,7 @@ class WeComDoor:
             answer = await self.client.post("message/send", body, effect=True)
         except ApiRefused as error:
             if self._arrived_earlier(error, attempt):
-                return Sent(codes.new_handle(card_id, {}, self._clock.now()))
+                return Sent(codes.new_handle(card_id, {}, self._clock.now()), repeated=True)
             raise
         check_delivered(answer, user_id)
         handle = codes.new_handle(card_id, answer, self._clock.now())

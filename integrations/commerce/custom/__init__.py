@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.commerce.custom.client import ContractClient
 from integrations.commerce.custom.connector import CAPABILITIES, CustomConnector
 from integrations.commerce.custom.settings import CustomSettings
@@ -16,8 +17,15 @@ SETTINGS = CustomSettings
 
 
 def build(
-    shop_code: str, settings: CustomSettings, session: aiohttp.ClientSession, clock: Clock
+    shop_code: str,
+    settings: CustomSettings,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    *,
+    commons: Commons | None = None,
 ) -> CustomConnector:
     """One shop. The session stays the caller's: `close` does not close it."""
-    client = ContractClient(shop_code, settings, session, clock) if settings.api_base else None
+    client = None
+    if settings.api_base:
+        client = ContractClient(shop_code, settings, session, clock, commons=commons)
     return CustomConnector(shop_code, settings, client, clock)

@@ -14,38 +14,30 @@ import stamina
 from yarl import URL
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from domain.ports import (
-    AuthExpired,
-    NotFound,
     PermissionMissing,
-    Rejected,
     RemoteTemporary,
-    ShopError,
     Throttled,
     Window,
 )
+from integrations.alone import commons_of
 from integrations.commerce.custom.errors import ClockSkew, by_status
 from integrations.commerce.custom.pacing import Pacer
 from integrations.commerce.custom.settings import CustomSettings
 from integrations.commerce.custom.signature import sign
-from integrations.commerce.resting import Rest
+from integrations.commerce.resting import Health, Paused, Queued
 
 ATTEMPTS = 3
 RETRY_SECONDS = 20.0
 SHORT_WAIT_SECONDS = 3.0  # a longer one is left to the caller
-BREAK_AFTER = 5
-BREAK_SECONDS = 30.0
 _SKEW_WORTH_MINDING = timedelta(seconds=2)  # a Date header knows whole seconds only
-# Answers of a system that works: they say nothing about its health.
-_HEALTHY = (Throttled, AuthExpired, PermissionMissing, Rejected, NotFound, ClockSkew)
-
-
-class Paused(RemoteTemporary):
-    """The breaker is open: calls failed again and again, so the other side is left alone for a while."""
 
 
 def _retry_pause(error: Exception) -> bool | float:
     """Whether to try again, and after how many seconds when the other side said so."""
+    if isinstance(error, Queued):
+        return False
     if isinstance(error, Throttled):
         seconds = error.retry_after or 1.0
         return seconds if seconds <= SHORT_WAIT_SECONDS else False
@@ -58,16 +50,24 @@ class ContractClient:
     """Reads only: the contract has no writes, so every call may be repeated. No error carries the secret."""
 
     def __init__(
-        self, shop_code: str, settings: CustomSettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        shop_code: str,
+        settings: CustomSettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it, what the clients on this session share."""
         self._shop = shop_code
         self._settings = settings
         self._session = session
         self._clock = clock
         self._base = settings.api_base.rstrip("/")
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
-        self._pacer = Pacer(settings.rate_per_second)
-        self._rest = Rest(clock, BREAK_AFTER, BREAK_SECONDS)
+        shared = commons_of(session, clock, commons)
+        self._pacer = Pacer(shared, shop_code, settings.rate_per_second)
+        self._health = Health(shared, shop_code, (ClockSkew,))
         self._offset = timedelta()
 
     async def orders(self, window: Window, *, cursor: str = "", limit: int = 0) -> Mapping[str, Any]:
@@ -92,18 +92,9 @@ class ContractClient:
 
     async def _guarded(self, path: str) -> Mapping[str, Any]:
         await self._pacer.turn()
-        if self._rest.resting:
-            raise Paused(f"店铺 {self._shop} 的系统连续出错，已暂停调用，半分钟后自动恢复")
-        try:
-            answer = await self._send(path)
-        except ShopError as error:
-            if isinstance(error, _HEALTHY):
-                self._rest.worked()
-            else:
-                self._rest.failed()
-            raise
-        self._rest.worked()
-        return answer
+        text = f"店铺 {self._shop} 的系统连续出错，已暂停调用，半分钟后自动恢复"
+        async with self._health.watching(lambda: Paused(text)):
+            return await self._send(path)
 
     async def _send(self, path: str) -> Mapping[str, Any]:
         url = f"{self._base}{path}"

@@ -11,16 +11,10 @@ import orjson
 import stamina
 
 from domain.clock import Clock
-from domain.ports import (
-    AuthExpired,
-    NotFound,
-    PermissionMissing,
-    Rejected,
-    RemoteTemporary,
-    ShopError,
-    Throttled,
-)
-from integrations.commerce.resting import Rest
+from domain.fleet import Commons
+from domain.ports import RemoteTemporary, ShopError, Throttled
+from integrations.alone import commons_of
+from integrations.commerce.resting import Health, Paused, Queued
 from integrations.commerce.shopify.errors import by_errors, by_status, in_doubt
 from integrations.commerce.shopify.pacing import Pacer, read_cost
 from integrations.commerce.shopify.settings import ShopifySettings
@@ -28,19 +22,13 @@ from integrations.commerce.shopify.settings import ShopifySettings
 ATTEMPTS = 4
 RETRY_SECONDS = 30.0
 SHORT_WAIT_SECONDS = 10.0  # a full page costs 10 s of points at most; anything longer is left to the caller
-BREAK_AFTER = 5
-BREAK_SECONDS = 30.0
 _NAME = re.compile(r"\s*(?:query|mutation)\s+(\w+)")
-# Answers of a platform that works: they say nothing about its health.
-_HEALTHY = (Throttled, AuthExpired, PermissionMissing, Rejected, NotFound)
-
-
-class Paused(RemoteTemporary):
-    """The breaker is open: the platform failed again and again, so it is left alone for a while."""
 
 
 def _retry_pause(error: Exception) -> bool | float:
     """Whether to try again, and after how many seconds when the platform said so."""
+    if isinstance(error, Queued):
+        return False
     if isinstance(error, Throttled):
         seconds = error.retry_after or 1.0
         return seconds if seconds <= SHORT_WAIT_SECONDS else False
@@ -56,14 +44,22 @@ class ShopifyClient:
     """One app's calls to one shop. No error of it carries a secret."""
 
     def __init__(
-        self, shop_code: str, settings: ShopifySettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        shop_code: str,
+        settings: ShopifySettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it, what the clients on this session share."""
         self._shop = shop_code
         self._settings = settings
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
-        self._pacer = Pacer(session, settings.endpoint, settings.access_token, clock)
-        self._rest = Rest(clock, BREAK_AFTER, BREAK_SECONDS)
+        shared = commons_of(session, clock, commons)
+        self._pacer = Pacer(shared.points, settings.endpoint, settings.access_token)
+        self._health = Health(shared, shop_code)
 
     async def query(
         self, document: str, variables: Mapping[str, Any], *, once: bool = False
@@ -82,18 +78,10 @@ class ShopifyClient:
 
     async def _guarded(self, document: str, variables: Mapping[str, Any], *, once: bool) -> dict[str, Any]:
         await self._pacer.turn(operation_name(document))
-        if self._rest.resting:
-            raise Paused("Shopify 接口连续出错，已暂停调用，半分钟后自动恢复")
-        try:
-            data = await self._send(document, variables, once=once)
-        except ShopError as error:
-            if isinstance(error, _HEALTHY):
-                self._rest.worked()
-            else:
-                self._rest.failed()
-            raise
-        self._rest.worked()
-        return data
+        async with self._health.watching(
+            lambda: Paused("Shopify 接口连续出错，已暂停调用，半分钟后自动恢复")
+        ):
+            return await self._send(document, variables, once=once)
 
     async def _send(self, document: str, variables: Mapping[str, Any], *, once: bool) -> dict[str, Any]:
         name = operation_name(document)
@@ -121,9 +109,9 @@ class ShopifyClient:
         refused = by_status(status, retry_after, self._shop, once=once)
         if refused is not None:
             raise refused
-        return self._read(name, content, once=once)
+        return await self._read(name, content, once=once)
 
-    def _read(self, name: str, content: bytes, *, once: bool) -> dict[str, Any]:
+    async def _read(self, name: str, content: bytes, *, once: bool) -> dict[str, Any]:
         try:
             answer = orjson.loads(content)
         except orjson.JSONDecodeError as error:
@@ -131,7 +119,7 @@ class ShopifyClient:
         if not isinstance(answer, dict):
             raise in_doubt("看不懂 Shopify 的应答", once=once)
         cost = read_cost(answer)
-        self._pacer.learn(name, cost)
+        await self._pacer.learn(name, cost)
         if errors := answer.get("errors"):
             listed = errors if isinstance(errors, list) else [{"message": str(errors)}]
             raise self._clean(by_errors(listed, cost, self._shop, once=once))

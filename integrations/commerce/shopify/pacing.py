@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
-import aiohttp
-
-from domain.clock import Clock
+from domain.fleet import Points
+from integrations.commerce.resting import Queued
 
 _SHORTEST_WAIT = 0.05
-_LONGEST_WAIT = 10.0  # seconds; a longer wait is the platform's to say, and then the caller's to plan
+_LONGEST_WAIT = 10.0  # seconds; a longer one is the caller's to plan
 
 
 @dataclass(frozen=True)
@@ -52,48 +50,28 @@ def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
 
 
-@dataclass
-class _Bucket:
-    available: float = math.inf
-    restore_rate: float = 0.0
-    seen: float = 0.0
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    costs: dict[str, float] = field(default_factory=dict)  # by operation name
-
-
-# Shops of one process share a session, so the buckets hang on it and end with it.
-_BUCKETS: WeakKeyDictionary[aiohttp.ClientSession, dict[str, _Bucket]] = WeakKeyDictionary()
-
-
 class Pacer:
-    """`turn` waits until the bucket, as far as we know it, holds what the call cost last time."""
+    """`turn` waits until the bucket, as far as we know it, holds what the call cost last time; Queued when that
+    is too long."""
 
-    def __init__(self, session: aiohttp.ClientSession, endpoint: str, token: str, clock: Clock) -> None:
-        self._clock = clock
-        buckets = _BUCKETS.setdefault(session, {})
-        self._bucket = buckets.setdefault(f"{endpoint}\n{token}", _Bucket())
+    def __init__(self, points: Points, endpoint: str, token: str) -> None:
+        self._points = points
+        self._bucket = f"shopify|{endpoint}|{token}"
 
     async def turn(self, operation: str) -> None:
-        bucket = self._bucket
-        async with bucket.turn:
-            cost = bucket.costs.get(operation, 0.0)
-            missing = cost - self._now_available()
-            seconds = missing / bucket.restore_rate if missing > 0 else 0.0
-            if 0 < seconds <= _LONGEST_WAIT:
-                await asyncio.sleep(seconds)
-            bucket.available, bucket.seen = self._now_available() - cost, self._now()
+        seconds = await self._points.draw(self._bucket, operation, _LONGEST_WAIT)
+        if seconds > _LONGEST_WAIT:
+            raise Queued("Shopify 的点数不够，稍后自动再试", seconds)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
 
-    def _now(self) -> float:
-        return self._clock.now().timestamp()
-
-    def _now_available(self) -> float:
-        bucket = self._bucket
-        return bucket.available + max(0.0, self._now() - bucket.seen) * bucket.restore_rate
-
-    def learn(self, operation: str, cost: Cost) -> None:
+    async def learn(self, operation: str, cost: Cost) -> None:
         """What the platform itself says goes before what we reckoned."""
         if cost.known:
-            bucket = self._bucket
-            bucket.available, bucket.restore_rate = cost.available, cost.restore_rate
-            bucket.seen = self._now()
-            bucket.costs[operation] = cost.requested
+            await self._points.learn(
+                self._bucket,
+                operation,
+                cost=cost.requested,
+                available=cost.available,
+                restore_rate=cost.restore_rate,
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.commerce.taobao.client import TopClient
 from integrations.commerce.taobao.connector import CAPABILITIES, TaobaoConnector
 from integrations.commerce.taobao.settings import TaobaoSettings
@@ -16,7 +17,13 @@ SETTINGS = TaobaoSettings
 
 
 def build(
-    shop_code: str, settings: TaobaoSettings, session: aiohttp.ClientSession, clock: Clock
+    shop_code: str,
+    settings: TaobaoSettings,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    *,
+    commons: Commons | None = None,
 ) -> TaobaoConnector:
     """One authorised shop. The session stays the caller's: `close` does not close it."""
-    return TaobaoConnector(shop_code, settings, TopClient(shop_code, settings, session, clock), clock)
+    client = TopClient(shop_code, settings, session, clock, commons=commons)
+    return TaobaoConnector(shop_code, settings, client, clock)

@@ -107,9 +107,9 @@ async def _confirmed(client: TopClient, refund: dict[str, Any], result: ActionRe
     try:
         fresh = await read_refund(client, str(refund["refund_id"]))
     except ShopError as error:
-        if result.status == "rejected":
-            return result
-        raise RemoteUnknown("淘宝已受理退款，还没核对到账") from error
+        # A refusal too: the shop's people, or another process, may have agreed to it a moment ago.
+        said = "淘宝已受理退款，还没核对到账" if result.status == "done" else f"{result.message}，还没核对"
+        raise RemoteUnknown(said) from error
     if to_refund(fresh).money is MoneyState.SUCCESS:
         return result if result.status == "done" else ActionResult("already_done", "淘宝上这笔退款已经完成")
     if result.status == "done":

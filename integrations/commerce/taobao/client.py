@@ -12,17 +12,15 @@ import orjson
 import stamina
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from domain.ports import (
-    AuthExpired,
-    NotFound,
-    PermissionMissing,
-    Rejected,
     RemoteTemporary,
     RemoteUnknown,
     ShopError,
     Throttled,
 )
-from integrations.commerce.resting import Rest
+from integrations.alone import commons_of
+from integrations.commerce.resting import Health, Paused, Queued
 from integrations.commerce.taobao.errors import ClockSkew, classify
 from integrations.commerce.taobao.formats import time_text
 from integrations.commerce.taobao.pacing import Pacer
@@ -33,19 +31,13 @@ SIGN_METHOD = "hmac-sha256"
 ATTEMPTS = 4
 RETRY_SECONDS = 20.0
 SHORT_BAN_SECONDS = 3.0  # the per-second limit bans for 1 or 2 s; anything longer is left to the caller
-BREAK_AFTER = 5
-BREAK_SECONDS = 30.0
 _SKEW_WORTH_MINDING = timedelta(seconds=2)  # a Date header knows whole seconds only
-# Answers of a platform that works: they say nothing about its health.
-_HEALTHY = (Throttled, AuthExpired, PermissionMissing, Rejected, NotFound, ClockSkew)
-
-
-class Paused(RemoteTemporary):
-    """The breaker is open: the platform failed again and again, so it is left alone for a while."""
 
 
 def _retry_pause(error: Exception) -> bool | float:
     """Whether to try again, and after how many seconds when the platform said so."""
+    if isinstance(error, Queued):
+        return False
     if isinstance(error, Throttled):
         seconds = error.retry_after or 1.0
         return seconds if seconds <= SHORT_BAN_SECONDS else False
@@ -58,15 +50,23 @@ class TopClient:
     """One app's calls on behalf of one shop. No error of it carries a secret."""
 
     def __init__(
-        self, shop_code: str, settings: TaobaoSettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        shop_code: str,
+        settings: TaobaoSettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it, what the clients on this session share."""
         self._shop = shop_code
         self._settings = settings
         self._session = session
         self._clock = clock
         self._timeout = aiohttp.ClientTimeout(total=settings.timeout_seconds)
-        self._pacer = Pacer(session, settings.app_key, settings.rate_per_second)
-        self._rest = Rest(clock, BREAK_AFTER, BREAK_SECONDS)
+        shared = commons_of(session, clock, commons)
+        self._pacer = Pacer(shared, settings.app_key, settings.rate_per_second)
+        self._health = Health(shared, shop_code, (ClockSkew,))
         self._offset = timedelta()
 
     async def call(self, method: str, args: Mapping[str, str], *, once: bool = False) -> dict[str, Any]:
@@ -84,18 +84,8 @@ class TopClient:
 
     async def _guarded(self, method: str, args: Mapping[str, str], *, once: bool) -> dict[str, Any]:
         await self._pacer.turn()
-        if self._rest.resting:
-            raise Paused("淘宝接口连续出错，已暂停调用，半分钟后自动恢复")
-        try:
-            answer = await self._send(method, args, once=once)
-        except ShopError as error:
-            if isinstance(error, _HEALTHY):
-                self._rest.worked()
-            else:
-                self._rest.failed()
-            raise
-        self._rest.worked()
-        return answer
+        async with self._health.watching(lambda: Paused("淘宝接口连续出错，已暂停调用，半分钟后自动恢复")):
+            return await self._send(method, args, once=once)
 
     async def _send(self, method: str, args: Mapping[str, str], *, once: bool) -> dict[str, Any]:
         try:

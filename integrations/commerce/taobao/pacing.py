@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from weakref import WeakKeyDictionary
+from domain.fleet import Commons, Window
+from integrations.commerce.resting import Queued
+from integrations.pacing import Pace, TooFast
 
-import aiohttp
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import MovingWindowRateLimiter
-
-# Shops of one process share a session, so the budget hangs on it and ends with it.
-_LIMITERS: WeakKeyDictionary[aiohttp.ClientSession, MovingWindowRateLimiter] = WeakKeyDictionary()
-_SHORTEST_WAIT = 0.01
+PATIENCE_SECONDS = 8.0
 
 
 class Pacer:
-    """`turn` waits until one more call fits into this second's budget."""
+    """`turn` waits until one more call fits into this second's budget, or raises Queued when that is too long."""
 
-    def __init__(self, session: aiohttp.ClientSession, app_key: str, per_second: int) -> None:
-        if session not in _LIMITERS:
-            _LIMITERS[session] = MovingWindowRateLimiter(MemoryStorage())
-        self._limiter = _LIMITERS[session]
-        self._item = RateLimitItemPerSecond(max(1, per_second))
+    def __init__(self, commons: Commons, app_key: str, per_second: int) -> None:
+        self._pace = Pace(commons.budgets, Window(max(1, per_second), 1.0), PATIENCE_SECONDS)
         self._key = f"taobao/{app_key}"
 
     async def turn(self) -> None:
-        while not await self._limiter.hit(self._item, self._key):
-            stats = await self._limiter.get_window_stats(self._item, self._key)
-            await asyncio.sleep(max(_SHORTEST_WAIT, stats.reset_time - time.time()))
+        try:
+            await self._pace.turn(self._key)
+        except TooFast as error:
+            raise Queued("淘宝接口排队太长，稍后自动再试", error.seconds) from None

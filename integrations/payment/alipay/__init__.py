@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.payment.alipay.bill import AlipayDialect
 from integrations.payment.alipay.client import AlipayClient
 from integrations.payment.alipay.connector import AlipayConnector
@@ -18,7 +19,14 @@ SETTINGS = AlipaySettings
 
 
 def build(
-    account: str, name: str, settings: AlipaySettings, session: aiohttp.ClientSession, clock: Clock
+    account: str,
+    name: str,
+    settings: AlipaySettings,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    *,
+    commons: Commons | None = None,
 ) -> AlipayConnector:
     """One merchant account. The session stays the caller's: `close` does not close it."""
-    return AlipayConnector(account, name, settings, AlipayClient(account, settings, session, clock), clock)
+    client = AlipayClient(account, settings, session, clock, commons=commons)
+    return AlipayConnector(account, name, settings, client, clock)

@@ -10,7 +10,9 @@ from typing import Any
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from domain.payment import PaymentDenied, PaymentError, PaymentUnknown
+from integrations.alone import commons_of
 from integrations.payment import keeping, keys
 from integrations.payment.alipay.errors import classify
 from integrations.payment.alipay.settings import AlipaySettings
@@ -26,15 +28,23 @@ class AlipayClient:
     """One app's calls. No error of it carries a secret."""
 
     def __init__(
-        self, account: str, settings: AlipaySettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        account: str,
+        settings: AlipaySettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it, what the clients on this session share."""
         self._account = account
         self._settings = settings
         self._session = session
         self._clock = clock
         self._key = keys.private_key(settings.private_key)
         self.alipay_key = keys.public_key(settings.alipay_public_key)
-        self.line = Line(f"alipay/{settings.app_id}", "支付宝", session, settings.rate_per_second)
+        shared = commons_of(session, clock, commons)
+        self.line = Line(f"alipay/{settings.app_id}", "支付宝", shared, settings.rate_per_second)
 
     async def call(self, method: str, content: Mapping[str, str], *, once: bool = False) -> dict[str, Any]:
         """The answer's node. `once` is for writes: their doubt is PaymentUnknown, never repeated here."""

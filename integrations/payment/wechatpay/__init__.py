@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from integrations.payment.wechatpay.bill import WechatDialect
 from integrations.payment.wechatpay.client import WechatPayClient
 from integrations.payment.wechatpay.connector import WechatPayConnector
@@ -18,9 +19,14 @@ SETTINGS = WechatPaySettings
 
 
 def build(
-    account: str, name: str, settings: WechatPaySettings, session: aiohttp.ClientSession, clock: Clock
+    account: str,
+    name: str,
+    settings: WechatPaySettings,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    *,
+    commons: Commons | None = None,
 ) -> WechatPayConnector:
     """One merchant account. The session stays the caller's: `close` does not close it."""
-    return WechatPayConnector(
-        account, name, settings, WechatPayClient(account, settings, session, clock), clock
-    )
+    client = WechatPayClient(account, settings, session, clock, commons=commons)
+    return WechatPayConnector(account, name, settings, client, clock)

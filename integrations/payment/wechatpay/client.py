@@ -13,7 +13,9 @@ import orjson
 from yarl import URL
 
 from domain.clock import Clock
+from domain.fleet import Commons
 from domain.payment import PaymentDenied, PaymentError, PaymentUnknown
+from integrations.alone import commons_of
 from integrations.payment import keeping, keys
 from integrations.payment.calling import Line
 from integrations.payment.wechatpay.errors import classify
@@ -25,8 +27,15 @@ class WechatPayClient:
     """One merchant's calls. No error of it carries a secret."""
 
     def __init__(
-        self, account: str, settings: WechatPaySettings, session: aiohttp.ClientSession, clock: Clock
+        self,
+        account: str,
+        settings: WechatPaySettings,
+        session: aiohttp.ClientSession,
+        clock: Clock,
+        *,
+        commons: Commons | None = None,
     ) -> None:
+        """`commons`: what all processes share; without it, what the clients on this session share."""
         self._account = account
         self._settings = settings
         self._session = session
@@ -34,7 +43,8 @@ class WechatPayClient:
         self._key = keys.private_key(settings.private_key)
         self._wechat_key = keys.public_key(settings.wechatpay_public_key)
         self._serials = frozenset({settings.wechatpay_public_key_id})
-        self.line = Line(f"wechatpay/{settings.mchid}", "微信支付", session, settings.rate_per_second)
+        shared = commons_of(session, clock, commons)
+        self.line = Line(f"wechatpay/{settings.mchid}", "微信支付", shared, settings.rate_per_second)
 
     async def get(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
         return await self.line.run(lambda: self.ask(path, query))

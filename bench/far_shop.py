@@ -1,0 +1,160 @@
+"""A shop of one's own that sells at a steady rate and pushes every order, and some of them again when they ship.
+
+Reads a JSON spec from standard input, writes a JSON result to standard output when everything was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+from typing import Any
+
+import aiohttp
+import orjson
+
+from bench.orders import name, number, phone, waybill
+from sandbox.shops.custom.signing import signature
+
+SECRET = "bench-secret-of-a-shop"
+CLIENTS = 32
+SHIP_EACH = 10  # every tenth order ships …
+SHIP_AFTER = 20.0  # … so many seconds after it was sold
+LIGHT_EACH = 400  # one of so many was paid so long ago that its red light is due …
+LIGHT_AFTER = 20.0  # … so many seconds after it is heard of
+LIGHT_AGE = timedelta(hours=48)  # the default rule for what is to be shipped
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`rate` orders a second for `seconds` from `began` (`perf_counter`) on, numbered from `first`."""
+
+    port: int
+    shop: str
+    rate: float
+    seconds: float
+    began: float
+    first: int
+
+
+@dataclass
+class Told:
+    """`refused`: answers that were no 200, by status (0: none came). Latencies in seconds."""
+
+    orders: int = 0
+    shipped: int = 0
+    latencies: list[float] = field(default_factory=list)
+    refused: dict[int, int] = field(default_factory=dict)
+    late: float = 0.0
+    ended: float = 0.0
+
+
+class Shop:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._clients: list[aiohttp.ClientSession] = []
+        self._turn = itertools.count()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self.told = Told()
+
+    async def sell(self) -> Told:
+        plan, told = self._plan, self.told
+        self._clients = [aiohttp.ClientSession() for _ in range(CLIENTS)]
+        for k in range(int(plan.rate * plan.seconds)):
+            due = plan.began + k / plan.rate
+            await asyncio.sleep(max(0.0, due - perf_counter()))
+            told.late = max(told.late, perf_counter() - due)
+            self._begin("order.paid", k, shipped=False)
+            told.orders += 1
+            earlier = k - int(plan.rate * SHIP_AFTER)
+            if k % SHIP_EACH == 0 and earlier >= 0:
+                self._begin("order.shipped", earlier, shipped=True)
+                told.shipped += 1
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        told.ended = perf_counter()
+        for client in self._clients:
+            await client.close()
+        return told
+
+    def _begin(self, event: str, k: int, *, shipped: bool) -> None:
+        body = orjson.dumps(
+            {"event": event, "shop_code": self._plan.shop, "order": _order(self._plan, k, shipped)}
+        )
+        task = asyncio.ensure_future(self._push(event, f"{event}.{self._plan.first + k:012d}", body))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _push(self, event: str, event_id: str, body: bytes) -> None:
+        at = int(time.time())
+        headers = {
+            "Content-Type": "application/json",
+            "X-Event-Id": event_id,
+            "X-Event-Type": event,
+            "X-Timestamp": str(at),
+            "X-Signature": signature(SECRET, at, body),
+        }
+        url = f"http://127.0.0.1:{self._plan.port}/push/custom/{self._plan.shop}"
+        client = self._clients[next(self._turn) % CLIENTS]
+        began = perf_counter()
+        try:
+            async with client.post(url, data=body, headers=headers) as answer:
+                await answer.read()
+                status = answer.status
+        except aiohttp.ClientError:
+            status = 0
+        self.told.latencies.append(perf_counter() - began)
+        if status != 200:
+            self.told.refused[status] = self.told.refused.get(status, 0) + 1
+
+
+def _order(plan: Plan, k: int, shipped: bool) -> dict[str, Any]:
+    """The contract's order (docs/custom.md); the k-th is a function of k but for its times."""
+    n, now = plan.first + k, datetime.now(UTC)
+    paid = now - LIGHT_AGE + timedelta(seconds=LIGHT_AFTER) if k % LIGHT_EACH == 0 else now
+    found: dict[str, Any] = {
+        "platform_order_id": number(n),
+        "status": "SHIPPED" if shipped else "PAID",
+        "currency": "CNY",
+        "created_at": paid.isoformat(),
+        "paid_at": paid.isoformat(),
+        "modified_at": now.isoformat(),
+        "amount_goods": 12900,
+        "amount_discount_seller": 0,
+        "amount_post": 0,
+        "amount_paid": 12900,
+        "buyer_id": f"buyer-{n % 300_000}",
+        "receiver": {
+            "name": name(n),
+            "phone": phone(n),
+            "province": "浙江省",
+            "city": "杭州市",
+            "district": "西湖区",
+            "address": f"测试路{n % 2000}号{n % 30}幢",
+        },
+        "items": [
+            {"sub_id": f"{number(n)}-1", "sku_code": "TEA-250", "title": "绿茶250g", "qty": 1,
+             "price_minor": 12900, "paid_minor": 12900},
+        ],
+    }  # fmt: skip
+    if shipped:
+        found["shipments"] = [{"carrier_code": "SF", "waybill_no": waybill(n), "shipped_at": now.isoformat()}]
+    return found
+
+
+async def _run(plan: Plan) -> Told:
+    return await Shop(plan).sell()
+
+
+def main() -> None:
+    told = asyncio.run(_run(Plan(**json.load(sys.stdin))))
+    json.dump(told.__dict__, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Keeping under a far side's call rate without holding up whoever waits: a short wait, else an appointment."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from domain.fleet import Budgets, Hit, Window
+
+SHORTEST_WAIT = 0.005
+BRISK = (
+    2  # of those who were sent away come back in the time that one more call takes; the rest is for others
+)
+
+
+class TooFast(Exception):
+    """There is no room now; worth trying again after `seconds`, each caller at another time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"our own pace: come again in {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class Pace:
+    """Callers of one budget wait at most `patience` seconds each, and no more of them at once than fit into that
+    time; who comes on top is sent away until his turn would come (TooFast)."""
+
+    def __init__(self, budgets: Budgets, window: Window, patience: float) -> None:
+        self._budgets = budgets
+        self._window = window
+        self._patience = patience
+        self._rate = window.amount / window.seconds
+        self._most = max(1, int(self._rate * patience))
+        self._waiting: dict[str, int] = {}
+        self._appointments: dict[str, float] = {}
+
+    async def turn(self, key: str) -> None:
+        """Returns when one more call under `key` fits."""
+        hit = Hit(key, self._window)
+        if await self._budgets.take((hit,)) is None:
+            return
+        if self._waiting.get(key, 0) >= self._most:
+            raise TooFast(self._appointment(key))
+        self._waiting[key] = self._waiting.get(key, 0) + 1
+        try:
+            await self._wait(hit)
+        finally:
+            self._waiting[key] -= 1
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+    async def _wait(self, hit: Hit) -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._patience
+        while True:
+            over = await self._budgets.take((hit,))
+            if over is None:
+                return
+            if loop.time() + over.seconds > end:
+                raise TooFast(max(over.seconds, self._appointment(hit.key)))
+            await asyncio.sleep(max(SHORTEST_WAIT, over.seconds) * random.uniform(1.0, 1.2))
+
+    def _appointment(self, key: str) -> float:
+        """After those who wait, and after whoever was sent away before."""
+        now = asyncio.get_running_loop().time()
+        after = max(self._appointments.get(key, 0.0), now + self._waiting.get(key, 0) / self._rate)
+        self._appointments[key] = min(after + BRISK / self._rate, now + max(LONGEST, 1 / self._rate))
+        return self._appointments[key] - now
