@@ -1,4 +1,4 @@
-"""The desk on its busiest day: a fleet over many stored orders, a shop that pushes new ones, people who look them up."""
+"""The desk on its busiest day: a fleet over many stored orders, a shop that pushes new ones, people who ask."""
 
 from __future__ import annotations
 
@@ -134,10 +134,8 @@ async def _count_on(database: str) -> None:
     """New orders get numbers after the copied ones."""
     connection = await asyncpg.connect(dsn(database))
     try:
-        for table in ("orders", "order_refs"):
-            sequence = await connection.fetchval("SELECT pg_get_serial_sequence($1, 'id')", table)
-            if sequence:
-                await connection.execute(f"SELECT setval('{sequence}', (SELECT max(id) FROM {table}))")
+        sequence = await connection.fetchval("SELECT pg_get_serial_sequence('orders', 'id')")
+        await connection.execute("SELECT setval($1::regclass, (SELECT max(id) FROM orders))", sequence)
     finally:
         await connection.close()
 

@@ -47,10 +47,15 @@ class MovingWindows:
     """What was counted lately: (time, cost) by key, oldest first. Times in seconds of one clock."""
 
     _counted: dict[Key, deque[tuple[float, int]]] = field(default_factory=dict)
+    _many: int = 0  # looked at when there are more
 
     def wait(self, key: str, window: Window, cost: int, now: float) -> float:
         """Seconds until this fits, 0 now. What can never fit is told to come again a window later."""
-        counted = self._lately((key, window.seconds), now)
+        counted = self._counted.get((key, window.seconds))
+        if counted is None:
+            return 0.0 if cost <= window.amount else window.seconds
+        while counted and counted[0][0] <= now - window.seconds:
+            counted.popleft()
         missing = sum(amount for _, amount in counted) + cost - window.amount
         if missing <= 0:
             return 0.0
@@ -61,20 +66,21 @@ class MovingWindows:
         return window.seconds
 
     def count(self, key: str, window: Window, cost: int, now: float) -> None:
-        self._lately((key, window.seconds), now).append((now, cost))
+        self._counted.setdefault((key, window.seconds), deque()).append((now, cost))
+        if len(self._counted) > max(MANY, self._many):
+            self._forget(now)
 
     def __len__(self) -> int:
         return len(self._counted)
 
-    def _lately(self, key: Key, now: float) -> deque[tuple[float, int]]:
-        counted = self._counted.setdefault(key, deque())
-        while counted and counted[0][0] <= now - key[1]:
-            counted.popleft()
-        if len(self._counted) > MANY:
-            self._counted = {
-                k: c for k, c in self._counted.items() if k == key or (c and c[-1][0] > now - k[1])
-            }
-        return counted
+    def _forget(self, now: float) -> None:
+        """Let idle keys go. Where many are busy, look again only when there are twice as many."""
+        self._counted = {
+            key: counted
+            for key, counted in self._counted.items()
+            if counted and counted[-1][0] > now - key[1]
+        }
+        self._many = 2 * len(self._counted)
 
 
 class BudgetsAlone:

@@ -8,9 +8,8 @@ import random
 from domain.fleet import Budgets, Hit, Window
 
 SHORTEST_WAIT = 0.005
-BRISK = (
-    2  # of those who were sent away come back in the time that one more call takes; the rest is for others
-)
+LONGEST = 600.0  # seconds; whoever comes then may be sent away again
+BRISK = 2  # times as far apart as calls may be: appointments leave room for others
 
 
 class TooFast(Exception):

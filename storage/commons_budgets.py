@@ -23,6 +23,7 @@ from storage.secrets import DataKeys
 LONGEST_WAIT = (
     60.0  # seconds: while unsure, come again sooner than a day's window ends, for Redis may be back
 )
+AT_A_TIME = 400  # hits: Redis does nothing else meanwhile; a large group may be counted in part and then wait
 AT_ONCE, ASK = "0", ""  # what a Redis without a birth mark is: sure (nothing was ever sent) | to be found out
 
 # Each window is a hash of 60 slots; a slot that is partly out of the window counts wholly.
@@ -41,12 +42,14 @@ end
 local resets = tonumber(ARGV[3])
 for i = 1, resets do redis.call('HSET', KEYS[1], ARGV[3 + i], stamp) end
 
-local slots, unsure = {}, {}
+local slots, unsure, births = {}, {}, {}
 for i = 2, #KEYS do
   local at = 3 + resets + (i - 2) * 5
   local amount, cost, settled = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local seconds, slot = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 2]) / 60
-  local since = math.max(tonumber(born), tonumber(redis.call('HGET', KEYS[1], ARGV[at + 2]) or '0'))
+  local span = ARGV[at + 2]
+  births[span] = births[span] or math.max(tonumber(born), tonumber(redis.call('HGET', KEYS[1], span) or '0'))
+  local since = births[span]
   unsure[i - 1] = now - since < settled and 1 or 0
   if unsure[i - 1] == 1 and ARGV[at + 5] == '0' then
     return {'unsure', i - 2, tostring(since + settled - now)}
@@ -103,7 +106,6 @@ class SharedBudgets:
         self._link = link
         self._prefix = prefix
         self._keys = keys
-        self._replicas = replicas
         self._untried = untried
         self._script = link.redis.register_script(_TAKE)
         self._now = now
@@ -115,6 +117,13 @@ class SharedBudgets:
 
     async def take(self, hits: Sequence[Hit]) -> Over | None:
         self._peak.note(self._now())
+        for start in range(0, len(hits), AT_A_TIME):
+            over = await self._some(hits[start : start + AT_A_TIME])
+            if over is not None:
+                return over
+        return None
+
+    async def _some(self, hits: Sequence[Hit]) -> Over | None:
         try:
             return await self._together(hits)
         except Away:
@@ -178,7 +187,7 @@ class SharedBudgets:
 
     def _reserve_wait(self, hit: Hit) -> float:
         """Seconds until our part of the reserve has room for this, 0 now."""
-        part = Window(reserve(hit.window) // max(1, self._replicas()), hit.window.seconds)
+        part = Window(reserve(hit.window) // self._peak.now, hit.window.seconds)
         return self._spare.wait(hit.key, part, hit.cost, self._now())
 
     def _by_ourselves(self, hits: Sequence[Hit]) -> Over | None:
@@ -219,9 +228,10 @@ class _Peak:
     def __init__(self, replicas: Callable[[], int]) -> None:
         self._replicas = replicas
         self._seen: list[tuple[float, int]] = []  # since when, how many
+        self.now = 1
 
     def note(self, now: float) -> None:
-        count = max(1, self._replicas())
+        count = self.now = max(1, self._replicas())
         if not self._seen or self._seen[-1][1] != count:
             self._seen.append((now, count))
             del self._seen[:-100]

@@ -63,6 +63,7 @@ async def test_groups_come_in_a_fixed_order(office: Office, capsys: pytest.Captu
     assert headings == [
         "设置",
         "数据库",
+        "运行状态",
         "队列",
         "任务",
         "企业微信 main",

@@ -198,7 +198,7 @@ async def test_who_does_not_get_a_commit_in_time_gets_no_acknowledgement(desk: S
     for _ in range(3):
         with pytest.raises(StorageUnavailable):
             await desk.receiver.receive(PLATFORM, APP, item, within=0.05)
-    assert desk.receiver.admission.failing
+    assert desk.receiver.admission.take_slowest() >= 0.05
     go_on.set()
     await holding
     assert await desk.receive(item), "the platform's repeat is the first that is stored"

@@ -119,6 +119,8 @@ async def test_a_full_disk_gives_no_acknowledgement_and_the_repeat_is_honoured(
         async with client.post(path, data=body) as answer:
             assert answer.status == 503
         assert desk.metrics.unstored.labels("wecom")._value.get() == 1.0
+        await desk.condition.round()
+        assert [fault.title for fault in desk.condition.faults if fault.part == "database"] == ["数据库写不进"]
     await desk.stop()
     monkeypatch.setattr(sqlite_engines, "_set_up_writer", real)
     desk = build_desk(settings, roles=frozenset({"web"}))
