@@ -90,7 +90,8 @@ def _entry(line: str) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Day:
     """What came of a stretch of it. `found`: milliseconds from a look-up's callback to its card; `acknowledged`: of
-    every callback, `pushed`: of every push."""
+    every callback, `pushed`: of every try of a push. `unanswered` look-ups have no card; `refused` by what and status;
+    `lost` orders were refused each time they were pushed."""
 
     orders: int
     shipped: int
@@ -100,6 +101,7 @@ class Day:
     pushed: Sequence[float]
     unanswered: int
     refused: Mapping[str, int]
+    lost: int
     late: float
     ended: float
 
@@ -125,23 +127,26 @@ async def open_world(rows: int, *, webs: int = 2, workers: int = 2) -> AsyncIter
             await upgrade(config)
             print("   copying into PostgreSQL …", flush=True)
             await copy_orders(stored.folder / "qianshao.db", dsn(database))
-            await _count_on(database)
+            await _settle(database)
             async with fleet(config, webs=webs, workers=workers, schedulers=1) as processes:
                 yield World(folder, processes, database, people.port, rows)
 
 
-async def _count_on(database: str) -> None:
-    """New orders get numbers after the copied ones."""
+async def _settle(database: str) -> None:
+    """The stored orders are over, as those of last year are: else every one of them would be a red light now. New ones
+    get ids after theirs."""
     connection = await asyncpg.connect(dsn(database))
     try:
+        await connection.execute("UPDATE orders SET state = 'completed', state_raw = 'completed'")
+        await connection.execute("VACUUM ANALYZE orders")
         sequence = await connection.fetchval("SELECT pg_get_serial_sequence('orders', 'id')")
         await connection.execute("SELECT setval($1::regclass, (SELECT max(id) FROM orders))", sequence)
     finally:
         await connection.close()
 
 
-async def live(world: World, seconds: float, *, first: int = 0) -> Day:
-    """So many seconds of it. `first`: how many orders came in before, so that none comes twice."""
+async def live(world: World, seconds: float, *, first: int = 0, rate: float = ORDERS) -> Day:
+    """So many seconds of it, `rate` orders a second. `first`: how many came in before, so that none comes twice."""
     began = perf_counter() + _HEAD_START
     fresh = world.stored + first
     port = world.fleet.port
@@ -153,11 +158,11 @@ async def live(world: World, seconds: float, *, first: int = 0) -> Day:
         began,
         world.stored,
         callbacks.SEED + first,
-        fresh_rate=ORDERS,
+        fresh_rate=rate,
         fresh_from=fresh,
         tap_share=TAP_SHARE,
     )
-    shop = far_shop.Plan(port, SHOP, ORDERS, seconds, began, fresh)
+    shop = far_shop.Plan(port, SHOP, rate, seconds, began, fresh)
     before = await _ledger(world.people)
     told, _ = await asyncio.gather(_sell(shop), _ask(world.people, people))
     return await _day(world, before, told)
@@ -218,6 +223,7 @@ async def _day(world: World, before: Mapping[str, Any], told: Mapping[str, Any])
         pushed=[1000 * seconds for seconds in told["latencies"]],
         unanswered=unanswered,
         refused=refused,
+        lost=told["lost"],
         late=max(told["late"], ledger["late"]),
         ended=told["ended"],
     )

@@ -60,8 +60,7 @@ class Breakers:
         resting = set(await self._commons.rests.resting())
         for target in self._shown | resting:
             self._show(target, resting=target in resting)
-        if self._commons.reached is not None:
-            self._metrics.commons.set(self._commons.reached)
+        self._metrics.commons.set(self._commons.reached is not False)
 
     def _show(self, target: str, *, resting: bool) -> None:
         self._shown.add(target)

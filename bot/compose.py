@@ -99,6 +99,7 @@ class Desk:
         self._alone = only_one(self.settings.database.url)
         await make_ready(self.db)
         await self.pulse.start()
+        self.commons.start()
         self._call_the_courier()
         if self.db.embedded:
             left = await self.db.inbox.recover() + await self.db.outbox.recover()
@@ -175,6 +176,7 @@ class Desk:
 
     async def measure(self) -> None:
         """Bring the gauges up to date, when somebody asks; what needs no database comes first."""
+        self.metrics.tasks.set(len(asyncio.all_tasks()))
         for (_, app), door in self.doors.items():
             stats = _stream_stats(door)
             if stats is not None:

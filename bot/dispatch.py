@@ -188,6 +188,8 @@ class Dispatcher:
             known = await _tapped(uow, inbound) if isinstance(inbound, Tap) else None
             if known is None and isinstance(inbound, Tap) and await self._on_its_way(staff, inbound):
                 raise CardOnItsWay(inbound.card_id)
+            if known is None and isinstance(inbound, Tap):  # it may have come on record between the two looks
+                known = await _tapped(uow, inbound)
             if known is not None and isinstance(inbound, Tap):
                 context.card = replace(known, handle=parsed.door.note_tap(known, inbound))
             await self._entry.handle(context)

@@ -88,6 +88,7 @@ class Metrics:
             ["platform", "kind"],
             registry=registry,
         )
+        self.tasks = Gauge("qianshao_tasks", "asyncio tasks of this process", registry=registry)
         self.stream = Gauge(
             "qianshao_stream",
             "DingTalk Stream: figures of the connection",

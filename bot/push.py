@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from bot.compose import Desk
 
 _SECONDS = 4.0  # from the arrival of a push to its answer; shops wait 5 s at the least (Shopify)
+# Half of a process's connections to the database. Without a bound all pushes of an overload are begun, slow each other
+# down, and are cut off in the middle together: the work is lost, their connections too, and nothing comes in any more.
+SIDE_BY_SIDE = 8
+_BEGIN_SECONDS = 2.0  # one that could not begin by then would not be through in time either
 _TRIES = 5  # of one event, when its order changes at the same time
 
 
@@ -29,6 +33,7 @@ class PushGate:
     """Takes pushes for one desk."""
 
     desk: Desk
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SIDE_BY_SIDE))
 
     async def handle(self, request: web.Request) -> web.Response:
         began = perf_counter()
@@ -49,7 +54,7 @@ class PushGate:
             return self._refuse(platform, "body", 400, f"看不懂这个推送：{error}")
         try:
             with self.desk.receiver.quiet.arrival(), self.desk.receiver.admission.seat(inbox=False):
-                answer = await self._keep(shop, events, began + _SECONDS)
+                answer = await self._keep(shop, events, began)
         except NotAdmitted:
             return self._no_room(platform)
         self.desk.metrics.acknowledge.labels(platform).observe(perf_counter() - began)
@@ -64,14 +69,19 @@ class PushGate:
         self.desk.metrics.refused.labels(platform, WAITING).inc()
         return web.Response(status=503, headers={"Retry-After": RETRY_SECONDS})
 
-    async def _keep(self, shop: ShopConnector, events: Sequence[PushEvent], until: float) -> web.Response:
-        """Committed before the acknowledgement, `until` by `perf_counter()`; what cannot be stored by then is not
+    async def _keep(self, shop: ShopConnector, events: Sequence[PushEvent], began: float) -> web.Response:
+        """Committed before the acknowledgement; `began` by `perf_counter()`. What cannot be stored in time is not
         acknowledged, and comes again."""
         ok = True
         for event in events:
             try:
-                async with asyncio.timeout(until - perf_counter()):
-                    heard = await self._hear(shop, event)
+                async with asyncio.timeout(began + _BEGIN_SECONDS - perf_counter()):
+                    await self.room.acquire()
+                try:
+                    async with asyncio.timeout(began + _SECONDS - perf_counter()):
+                        heard = await self._hear(shop, event)
+                finally:
+                    self.room.release()
             except (StorageUnavailable, Conflict, TimeoutError) as error:
                 self.desk.metrics.unstored.labels(shop.platform).inc()
                 log.error("a push could not be stored", shop=shop.shop_code, error=repr(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from bot.card_delivery import Renderer
 from bot.data_key import KEY_BYTES
 from bot.effects_types import EffectContext, EffectHandler
 from bot.replay_clock import ReplayClock, at
+from bot.replay_gate import EFFECT, Gate, held, held_job
 from bot.replay_moments import Moments
 from bot.replay_players import Players
 from bot.replay_recording import Recording
@@ -30,13 +31,11 @@ from domain.chat import Account, SubjectRef
 from domain.clock import Clock
 from domain.outbox import Effect
 from domain.ports import UnitOfWork
-from jobs.registry import Counts, JobContext
 from storage.instants import from_micros
 
 if TYPE_CHECKING:
     from bot.compose import Desk
 
-JobWork = Callable[[JobContext], Awaitable[Counts]]
 DATABASE = "replay.db"
 HELD = timedelta(days=3650)  # a planted slot waits up to so long, until it is let begin
 
@@ -49,10 +48,10 @@ class ReplayTape(Recorder):
         self.known = frozenset(str(row["trace_id"]) for row in recording.outcome.inbox)
         self.replay_clock = ReplayClock(from_micros(recording.since))
         self.lines: list[dict[str, Any]] = []
-        self._runs = {str(row["trace_id"]): row["started_at"] for row in recording.outcome.runs}
+        self.gate = Gate()
         self._drawn = Moments(recording.entries, "draw", traces=self.known)
         self._begun = Moments(recording.entries, "effect", traces=self.known)
-        self.players = Players(self, self.known)
+        self.players = Players(self, self.known, self.gate)
         self.players.load(recording.entries_of("call"))
 
     def write(self, entry: Mapping[str, Any]) -> None:
@@ -81,7 +80,7 @@ class ReplayTape(Recorder):
 
         async def noted(context: EffectContext, effect: Effect, attempt: int) -> None:
             moment = self._begun.take(context.trace_id, context.key, self.replay_clock.base)
-            with at(moment):
+            with at(moment), held(EFFECT, context.key):
                 await recorded(context, effect, attempt)
 
         return noted
@@ -91,16 +90,8 @@ class ReplayTape(Recorder):
         # A slot begins when the recording's began, not after a wait of chance: the replay says when.
         plans = cast("dict[str, Any]", desk.scheduler.plans)
         for name, plan in plans.items():
-            plans[name] = replace(plan, job=replace(plan.job, jitter=HELD, run=self._timed(plan.job.run)))
-
-    def _timed(self, run: JobWork) -> JobWork:
-        """A run reads the clock as it did, from its beginning on, though what it does is seen when it had ended."""
-
-        async def timed(context: JobContext) -> Counts:
-            with at(self._runs.get(context.trace_id)):
-                return await run(context)
-
-        return timed
+            plans[name] = replace(plan, job=replace(plan.job, jitter=HELD, run=held_job(plan.job.run)))
+        self.gate.watch(desk.db.engines)
 
 
 def replay_settings(settings: Settings, folder: Path, key: bytes | None) -> Settings:

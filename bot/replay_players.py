@@ -12,6 +12,7 @@ from typing import Any
 from bot.replay_clock import passed
 from bot.replay_codec import decode, decode_error
 from bot.replay_far import SHOP, WALK, Answering, Asked, asked_for, ports_of, take_over
+from bot.replay_gate import Gate
 from bot.replay_tape import Recorder, trace_here
 from cards.door import GroupMade, Sent
 from domain.ports import ActionResult, NotFound, RemoteTemporary, Unreadable, Window
@@ -51,6 +52,7 @@ class Players:
 
     recorder: Recorder
     known: frozenset[str]  # traces of the recording's inbox
+    gate: Gate
     calls: dict[tuple[str, str, str], list[_Recorded]] = field(default_factory=lambda: defaultdict(list))
     strange: list[Strange] = field(default_factory=list)
 
@@ -66,22 +68,24 @@ class Players:
                 self._walk(far, port)
 
     async def _through(self, asked: Asked, _original: Answering) -> Any:
-        async def answer() -> Any:
-            return self._answer(asked)
+        return await self.recorder.through(asked, lambda: self._answer(asked))
 
-        return await self.recorder.through(asked, answer)
-
-    def _answer(self, asked: Asked) -> Any:
+    async def _answer(self, asked: Asked) -> Any:
         recorded = self._next(asked)
         if recorded is None:
             return self._unknown(asked)
-        passed(int(recorded["done"]))
+        await self._answered(recorded)
         if "error" in recorded:
             raise decode_error(recorded["error"])
         answer = decode(recorded["answer"])
         if isinstance(answer, dict) and set(answer) == {"file", "content"}:
             return self._laid_down(asked, answer)
         return answer
+
+    async def _answered(self, recorded: Mapping[str, Any]) -> None:
+        """The moment at which the answer was there."""
+        await self.gate.until(int(recorded["done"]))
+        passed(int(recorded["done"]))
 
     def _next(self, asked: Asked) -> Mapping[str, Any] | None:
         """The first recorded call of this kind that was not played yet, before all one of the same trace."""
@@ -160,9 +164,9 @@ class Players:
                     self._note(asked, f"录像里没有 {ends} 的列表")
                 return
             one.used = True
+            await self._answered(one.entry)
             for item in one.entry["answer"]:
                 yield _order(decode(item))
-            passed(int(one.entry["done"]))
             if "error" in one.entry:
                 raise decode_error(one.entry["error"])
 

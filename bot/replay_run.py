@@ -15,6 +15,7 @@ from bot.compose import Desk, build_desk
 from bot.receive import new_trace
 from bot.replay_codec import decode
 from bot.replay_desk import DATABASE, ReplayTape, replay_settings
+from bot.replay_gate import EFFECT, RUN
 from bot.replay_moments import RecordedNumbers
 from bot.replay_pack import outcome_of, shown_of
 from bot.replay_players import Strange
@@ -117,7 +118,7 @@ class Run:
         finally:
             await desk.dispatcher.stop(5)
             await desk.deliverer.stop(5)
-            await desk.scheduler.stop(5)
+            await desk.scheduler.stop(0)  # what had not ended in the recording
         return len(events)
 
     def _events(self) -> list[Event]:
@@ -176,12 +177,15 @@ class Run:
         """Time goes by up to `until`: retries, plans of the outbox, watches and slots, each in its moment."""
         for _ in range(MOST_STEPS):
             slots, steps = await self._slots.next_moment(), await self._steps.next_moment()
-            moments = [one for one in (await self._next_due(), slots, steps) if one is not None]
+            answer = self._tape.gate.next_moment()
+            moments = [one for one in (await self._next_due(), slots, steps, answer) if one is not None]
             if not moments or min(moments) > until:
                 return
             moment = min(moments)
             self._clock.move(moment)
-            if slots == moment:
+            if answer == moment:
+                self._tape.gate.open(moment)
+            elif slots == moment:
                 await self._slots.step()
             elif steps == moment:
                 await self._steps.step()
@@ -206,6 +210,14 @@ class Run:
             raise ReplayStuck(f"{what} 在 {PATIENCE:.0f} 秒里没有处理完") from None
 
     async def _busy(self) -> bool:
-        if self._desk.scheduler.in_hand:
+        """Whether anything is in hand, or due, that does not wait for a far side."""
+        gate = self._tape.gate
+        if gate.next_moment() is not None:  # some wait: has the rest come to rest?
+            mark = gate.mark
+            await asyncio.sleep(_LOOK)
+            if mark != gate.mark or not gate.quiet:
+                return True
+        if len(self._desk.scheduler.in_hand) > gate.waiting(RUN):
             return True
-        return await self._desk.db.read(partial(unsettled, now=to_micros(self._clock.now()))) > 0
+        rows = await self._desk.db.read(partial(unsettled, now=to_micros(self._clock.now())))
+        return rows > gate.waiting(EFFECT)

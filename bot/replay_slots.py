@@ -1,9 +1,9 @@
 """The schedule in a replay: planted by the new build's own plans, begun at the recording's moments.
 
 The build decides which slots there are, which of them are late, which give way. When a planted slot runs was chance
-(jitter, the half second of a tick, how long the far sides took): there the recording's moment counts. A run is worked
-at the moment at which it had ended, one after the other, for that is when others saw what it did. A slot that never
-began in the recording, because the day ended or a newer one took its place, does not begin here either.
+(jitter, the half second of a tick): there the recording's moment counts. How long a run takes, its far sides decide
+(bot/replay_gate.py). A slot that never began in the recording, because the day ended or a newer one took its place,
+does not begin here either.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Slots:
         return max(self._clock.base, min(found)) if found else None
 
     async def step(self) -> None:
-        """Plant what is due now; let the one begin that ended first."""
+        """Plant what is due now; let the one begin that began first."""
         now = self._clock.base
         if any(moment <= now for moment in self._plantings().values()):
             await self._tick()
@@ -85,8 +85,8 @@ class Slots:
                 continue
             recorded = self._runs.get(run_id)
             if recorded is not None:
-                if recorded["finished_at"] is not None and recorded["started_at"] is not None:
-                    found[run_id] = int(recorded["finished_at"])
+                if recorded["started_at"] is not None:
+                    found[run_id] = int(recorded["started_at"])
             else:  # the recording has no such run: it begins when it may, a held slot at once
                 held = ready_at > self._clock.base + HELD.total_seconds() * 1_000_000 / 1000
                 found[run_id] = self._clock.base if held else ready_at

@@ -21,9 +21,9 @@ MOST_STORY = 12
 LATE_SECONDS = 0.5  # an order that is late when we hear of it waits this long for others that came with it
 
 
-def new_number(now: datetime, rule: str, subject: SubjectRef) -> str:
-    """`AL` + day + six random characters; unique by storage's key."""
-    return number("AL", shanghai(now).date(), f"{rule}/{subject.type}/{subject.id}")
+def new_number(now: datetime, rule: str, shop_code: str, label: str) -> str:
+    """`AL` + day + six random characters; unique by storage's key. `label`: the order's number or the shop's name."""
+    return number("AL", shanghai(now).date(), f"{rule}/{shop_code}/{label}")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _moved(alert: Alert, order: Order, plan: Plan) -> Alert:
 
 def raised(order: Order, plan: Plan, policies: Policies, now: datetime, trace_id: str, level: Level) -> Alert:
     alert = Alert(
-        number=new_number(now, plan.rule.name, SubjectRef("order", str(order.id))),
+        number=new_number(now, plan.rule.name, order.key.shop_code, order.key.platform_order_id),
         subject=SubjectRef("order", str(order.id)),
         rule=plan.rule.name,
         title=plan.rule.title,

@@ -62,7 +62,7 @@ def _raise_gauge(
     if reading.level is None or any(_left_alone(alert, now) for alert in known):
         return
     alert = Alert(
-        number=new_number(now, reading.rule, SubjectRef("shop", reading.shop_code)),
+        number=new_number(now, reading.rule, reading.shop_code, reading.shop_name),
         subject=SubjectRef("shop", reading.shop_code),
         rule=reading.rule,
         title=reading.title,

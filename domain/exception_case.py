@@ -54,9 +54,9 @@ def about_order(order: Order) -> About:
     )
 
 
-def new_number(now: datetime, kind: str, subject: SubjectRef) -> str:
+def new_number(now: datetime, kind: str, about: About) -> str:
     """`EX` + day + six random characters; unique by storage's key."""
-    return number("EX", shanghai(now).date(), f"{kind}/{subject.type}/{subject.id}")
+    return number("EX", shanghai(now).date(), f"{kind}/{about.shop_code}/{about.label}")
 
 
 async def settle(
@@ -86,7 +86,7 @@ def _decided(before: OrderException | None, wrong: Wrong) -> bool:
 
 def _raise(uow: UnitOfWork, about: About, wrong: Wrong, around: Around) -> OrderException:
     item = OrderException(
-        number=new_number(around.now, wrong.kind, about.subject),
+        number=new_number(around.now, wrong.kind, about),
         kind=wrong.kind,
         subject=about.subject,
         red=wrong.red,

@@ -163,6 +163,10 @@ class Commons(Protocol):
     @property
     def reached(self) -> bool | None: ...
 
+    def start(self) -> None:
+        """Before the first use by a process that sends. Inside a running event loop."""
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -38,5 +38,8 @@ class Alone:
         self.points = PointsAlone(lambda: clock.now().timestamp())
         self.rests = RestsAlone(clock)
 
+    def start(self) -> None:
+        """There is nobody to be heard by."""
+
     async def close(self) -> None:
         """Nothing is held open."""

@@ -19,6 +19,7 @@ from domain.outbox import Effect, Priority
 from domain.ports import (
     ActionResult,
     AuthExpired,
+    Conflict,
     RemoteUnknown,
     ShopConnector,
     ShopError,
@@ -125,6 +126,7 @@ async def _bind(job: Execution, refund: Refund, order: Order) -> Refund | TryAga
     """Find the buyer's application this refund answers and commit the pair before any money moves."""
     application = await _application(job, refund, order)
     if application is None:
+        await _still(job, refund)
         await job.shop.invite_refund(
             order.key.platform_order_id, refund.amount, key=refund.number, reason=refund.reason
         )
@@ -135,6 +137,14 @@ async def _bind(job: Execution, refund: Refund, order: Order) -> Refund | TryAga
     return await _note(
         job, replace(refund, platform_refund_id=application.platform_refund_id, waiting=""), ""
     )
+
+
+async def _still(job: Execution, refund: Refund) -> None:
+    """Raise Conflict when the refund went on without us: its application would look like another's, and a buyer be
+    asked to apply for money that is on its way."""
+    current = await job.open_work().refunds.get(refund.number)
+    if current is None or current.revision != refund.revision:
+        raise Conflict(f"refund {refund.number} was taken further by another process")
 
 
 async def _application(job: Execution, refund: Refund, order: Order) -> ShopRefund | None:

@@ -11,7 +11,7 @@ from domain.chat import Recipient, SubjectRef
 from domain.clock import shanghai
 from domain.money import Money
 from domain.numbers import number
-from domain.order import MoneyState, Order, RefundProcess, TimelineEntry
+from domain.order import MoneyState, Order, OrderKey, RefundProcess, TimelineEntry
 from domain.order_states import STATE_NAMES
 from domain.outbox import Effect, SendCard
 from domain.permission import can_request_refund, can_see_order
@@ -176,7 +176,7 @@ def _new_refund(wish: RefundWish, amount: Money, rule: RuleFired, now: datetime,
     by_rule = rule.rule == "refund.auto"
     decision = ApprovalDecision(f"rule:{rule.rule}", "规则", "approve", "小额免审", now, wish.origin)
     return Refund(
-        number=new_number(now, wish.order.id),
+        number=new_number(now, wish.order.key),
         order_id=wish.order.id,
         order_key=wish.order.key,
         amount=amount,
@@ -192,9 +192,9 @@ def _new_refund(wish: RefundWish, amount: Money, rule: RuleFired, now: datetime,
     )
 
 
-def new_number(now: datetime, order_id: int) -> str:
+def new_number(now: datetime, order: OrderKey) -> str:
     """`RF` + day + six random characters: short enough to read aloud, unique by storage's key."""
-    return number("RF", shanghai(now).date(), str(order_id))
+    return number("RF", shanghai(now).date(), str(order))
 
 
 def _audit(uow: UnitOfWork, refund: Refund, wish: RefundWish, now: datetime) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Connection
 
 from domain.clock import Clock
 from domain.fleet import Commons
 from domain.fleet_alone import Alone
 from storage.commons_budgets import SharedBudgets
-from storage.commons_link import Link
+from storage.commons_link import Away, Link
 from storage.commons_points import SharedPoints
 from storage.commons_rests import SharedRests
 from storage.commons_vault import SharedVault
@@ -24,6 +26,9 @@ from storage.tables import outbox_attempts
 MEMORY = "memory://"
 SCHEMES = ("redis", "rediss")
 SECONDS = 0.25  # for one answer of Redis
+BEAT_SECONDS = 1.0
+
+log = structlog.get_logger(__name__)
 
 
 class SharedCommons:
@@ -47,15 +52,34 @@ class SharedCommons:
         self.points = SharedPoints(self._link, prefix, keys, clock, replicas)
         self.rests = SharedRests(self._link, prefix, clock)
 
+        self._beating: asyncio.Task[None] | None = None
+
     @property
     def reached(self) -> bool:
         return self._link.reached
+
+    def start(self) -> None:
+        """Be heard every second from now on (storage/commons_budgets.py)."""
+        self._beating = asyncio.create_task(self._beat(), name="commons")
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self.budgets.beat()
+            except Away:
+                pass  # the link has told it
+            except Exception:
+                log.exception("could not be heard in Redis")
+            await asyncio.sleep(BEAT_SECONDS)
 
     async def facts(self) -> Mapping[str, Any]:
         """What `doctor` looks at; raises Away."""
         return await self._link.run(lambda redis: redis.info())
 
     async def close(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            await asyncio.wait({self._beating})
         await self._link.close()
 
 

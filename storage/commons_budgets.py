@@ -1,8 +1,10 @@
 """Budgets of the whole fleet in Redis, and what each process may spend of them while Redis is away (docs/limits.md).
 
-Two things make the counts of Redis unsure: it cannot be reached, or it began anew (restarted empty, flushed) less than
-a window ago. Then only the reserve between our budget and the platform's limit is spent, a part by each process and
-counted by each for itself, so that no loss and no return can add up to more.
+Three things make the counts of Redis unsure: it cannot be reached; it began anew (restarted empty, flushed) less than a
+window ago; nobody had reached it for longer than a window, so that shares may have been spent that it knows nothing of.
+Then only the reserve between our budget and the platform's limit is spent, a part by each process and counted by each
+for itself, so that no loss and no return can add up to more. Every process makes itself heard each second (`beat`), so
+that all learn of a loss and of a return at the same time, and a quiet night is no gap.
 """
 
 from __future__ import annotations
@@ -27,29 +29,45 @@ AT_A_TIME = 400  # hits: Redis does nothing else meanwhile; a large group may be
 AT_ONCE, ASK = "0", ""  # what a Redis without a birth mark is: sure (nothing was ever sent) | to be found out
 
 # Each window is a hash of 60 slots; a slot that is partly out of the window counts wholly.
+# Marks: `all` the birth of the data, `seen` when somebody was heard last, `gap` the end of the last silence, and by a
+# window's seconds since when its counts are whole.
 # KEYS: marks, then one a hit. ARGV: now ('' = the server's), birth ('' = say if there is none, 'now', '0'),
 # how many resets, their windows, then for each hit: amount, seconds, cost, unsure for (s), whether we have a reserve.
 _TAKE = """
 local now = tonumber(ARGV[1])
 if not now then local t = redis.call('TIME'); now = t[1] + t[2] / 1000000 end
 local stamp = string.format('%.6f', now)
-local born = redis.call('HGET', KEYS[1], 'all')
-if not born then
-  if ARGV[2] == '' then return {'unborn'} end
-  born = ARGV[2] == 'now' and stamp or ARGV[2]
-  redis.call('HSET', KEYS[1], 'all', born)
+local marks = {}
+local flat = redis.call('HGETALL', KEYS[1])
+for i = 1, #flat, 2 do marks[flat[i]] = flat[i + 1] end
+local function mark(name, value)
+  marks[name] = value
+  redis.call('HSET', KEYS[1], name, value)
 end
+if not marks['all'] then
+  if ARGV[2] == '' then return {'unborn'} end
+  mark('all', ARGV[2] == 'now' and stamp or ARGV[2])
+end
+local silence = marks['seen'] and now - tonumber(marks['seen']) or 0
+if silence >= 5 then
+  for i = 1, #flat, 2 do
+    local span = tonumber(flat[i])
+    if span and span <= silence then mark(flat[i], stamp) end
+  end
+  mark('gap', stamp)
+end
+mark('seen', stamp)
 local resets = tonumber(ARGV[3])
-for i = 1, resets do redis.call('HSET', KEYS[1], ARGV[3 + i], stamp) end
+for i = 1, resets do mark(ARGV[3 + i], stamp) end
 
-local slots, unsure, births = {}, {}, {}
+local slots, unsure = {}, {}
 for i = 2, #KEYS do
   local at = 3 + resets + (i - 2) * 5
   local amount, cost, settled = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
   local seconds, slot = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 2]) / 60
   local span = ARGV[at + 2]
-  births[span] = births[span] or math.max(tonumber(born), tonumber(redis.call('HGET', KEYS[1], span) or '0'))
-  local since = births[span]
+  if not marks[span] then mark(span, marks['gap'] or '0') end
+  local since = math.max(tonumber(marks['all']), tonumber(marks[span]))
   unsure[i - 1] = now - since < settled and 1 or 0
   if unsure[i - 1] == 1 and ARGV[at + 5] == '0' then
     return {'unsure', i - 2, tostring(since + settled - now)}
@@ -122,6 +140,11 @@ class SharedBudgets:
             if over is not None:
                 return over
         return None
+
+    async def beat(self) -> None:
+        """Be heard, and learn whether Redis is there. Raises Away."""
+        self._peak.note(self._now())
+        await self._ask((), ASK)
 
     async def _some(self, hits: Sequence[Hit]) -> Over | None:
         try:

@@ -26,6 +26,9 @@ _TAKE = (
     )
     .values(holder=sa.bindparam("me"), until=sa.bindparam("end"))
 )
+_TAKEN = sa.select(_t.name).where(
+    _t.name == sa.bindparam("of"), _t.holder != sa.bindparam("me"), _t.until >= sa.bindparam("now")
+)
 
 
 class Leases:
@@ -43,6 +46,8 @@ class Leases:
         known = self._until.get(name)
         if known is not None and now < known - _RENEW:
             return True
+        if known is None and await self._others(name, now):
+            return False
         end = now + timedelta(seconds=SECONDS)
         held = await self._engines.write(lambda c: _take(c, name, self._holder, now, end))
         if held:
@@ -50,6 +55,11 @@ class Leases:
         else:
             self._until.pop(name, None)
         return held
+
+    async def _others(self, name: str, now: datetime) -> bool:
+        """Whether another has it. Whoever stands by asks this all day: one way there and back, and no transaction."""
+        given = {"of": name, "me": self._holder, "now": to_micros(now)}
+        return await self._engines.read(lambda c: c.execute(_TAKEN, given).first() is not None)
 
     async def release(self) -> None:
         """Give all of them up: another process need not wait for their end."""

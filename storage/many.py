@@ -9,11 +9,12 @@ of many VALUES does so once. (The form that is slow, libraries.md §2.4, is the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 _BLOCK_VALUES = 8000  # parameters of one SQLite statement; its limit is 32,766
 
@@ -26,12 +27,18 @@ def insert_many(connection: Connection, table: sa.Table, rows: Sequence[Mapping[
     pick = itemgetter(*columns)
     values: list[tuple[Any, ...]] = [pick(row) for row in rows]
     if connection.dialect.name == "postgresql":
-        statement = sa.insert(table).compile(dialect=connection.dialect, column_keys=columns)
-        order = [columns.index(name) for name in statement.positiontup or ()]
+        statement, order = _compiled(connection.dialect, table, tuple(columns))
         arrange = itemgetter(*order)
-        connection.exec_driver_sql(str(statement), [arrange(row) for row in values])
+        connection.exec_driver_sql(statement, [arrange(row) for row in values])
         return
     _insert_blocks(connection, table.name, columns, values)
+
+
+@cache
+def _compiled(dialect: Dialect, table: sa.Table, columns: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
+    """The statement, and at which place of it each of the columns stands."""
+    compiled = sa.insert(table).compile(dialect=dialect, column_keys=columns)
+    return str(compiled), tuple(columns.index(name) for name in compiled.positiontup or ())
 
 
 def _insert_blocks(

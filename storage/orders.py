@@ -27,6 +27,7 @@ _MAX_MATCHES = 200
 _BY_ID = select_by(table, "id")
 _BY_KEY = select_by(table, "shop_code", "platform_order_id")
 _REFS = select_by(order_refs, "order_id").with_only_columns(order_refs.c.kind, order_refs.c.value)
+_INSERT = sa.insert(table).returning(table.c.id)  # made once: forty values a time cost more than the sending
 _KEPT = select_by(table, "id", "revision").with_only_columns(*(table.c[name] for name in receivers.KEPT))
 
 
@@ -104,8 +105,7 @@ def write_order(connection: Connection, order: Order, keys: DataKeys, now: int) 
     """Insert (id 0) or replace under the revision; the order's id. Conflict when somebody was first."""
     row = order_rows.to_row(order, keys)
     if order.id == 0:
-        inserted = connection.execute(sa.insert(table).values(revision=1, **row).returning(table.c.id))
-        order_id = int(inserted.scalar_one())
+        order_id = int(connection.execute(_INSERT, {"revision": 1, **row}).scalar_one())
         write_refs(connection, [(order_id, ref) for ref in order_rows.refs(order)])
         if order.state not in ENDED:
             order_changes.note(connection, [order_id], now)

@@ -65,9 +65,9 @@ class Decided:
 
 
 DECIDED: Mapping[str, Decided] = {
-    "refunds": Decided(refunds, "requested_at", "RF", ("order_id",)),
-    "alerts": Decided(alerts, "raised_at", "AL", ("rule", "subject_type", "subject_id")),
-    "exceptions": Decided(exceptions, "raised_at", "EX", ("kind", "subject_type", "subject_id")),
+    "refunds": Decided(refunds, "requested_at", "RF", ("shop_code", "platform_order_id")),
+    "alerts": Decided(alerts, "raised_at", "AL", ("rule", "shop_code", "label")),
+    "exceptions": Decided(exceptions, "raised_at", "EX", ("kind", "shop_code", "label")),
     "rooms": Decided(rooms, "opened_at", "WR", ("subject_type", "subject_id")),
     "differences": Decided(book_differences, "created_at", "DF", ("day", "key")),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -138,10 +139,16 @@ def _write(
     if guards["revision"]:
         written = update_where(connection, table, guards, row)
     else:
-        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-        written = connection.execute(insert.values(row).on_conflict_do_nothing()).rowcount == 1
+        written = connection.execute(_insert(table, connection.dialect.name), dict(row)).rowcount == 1
     if not written:
         raise Conflict(f"{table.name} {dict(guards)} has changed")
+
+
+@cache
+def _insert(table: sa.Table, dialect: str) -> sa.Insert:
+    """Made once: it runs for every push."""
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return insert.on_conflict_do_nothing()
 
 
 def _run(connection: Connection, statement: sa.Delete) -> None:

@@ -1,4 +1,4 @@
-"""`replay RECORDING` works a recorded day with this build, naming every difference; `replay --record FILE` makes one."""
+"""`replay RECORDING` works a recorded day with this build and names every difference; `--record FILE` makes one."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from sandbox.dingtalk.records import App, Card, Message
 from sandbox.dingtalk.tenant import NAME, Tenant
 from sandbox.dingtalk.timers import Timers
 
-Send = Callable[[], Awaitable[None]]
+Send = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Outbound:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from sandbox.clock import SandboxClock
 
 POLL_SECONDS = 0.05  # how soon a moved clock is noticed
 
-Action = Callable[[], Awaitable[None]]
+Action = Callable[[], Coroutine[Any, Any, None]]
 
 
 @dataclass(order=True)
@@ -45,9 +46,9 @@ class Timers:
             self._loop = asyncio.get_running_loop().create_task(self._poll())
         return timer
 
-    def start(self, work: Awaitable[None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something now, kept until it ends or the simulator closes."""
-        task = asyncio.get_running_loop().create_task(_finish(work))
+        task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -77,6 +78,3 @@ class Timers:
             with suppress(asyncio.CancelledError):
                 await task
 
-
-async def _finish(work: Awaitable[None]) -> None:
-    await work

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import zipfile
@@ -18,6 +19,7 @@ from bot.faults import CannotRun
 from bot.replay_clock import ReplayClock, at, passed
 from bot.replay_codec import Unknown, decode, decode_error, encode, encode_error
 from bot.replay_compare import compare
+from bot.replay_gate import EFFECT, RUN, Gate, held
 from bot.replay_journal import Journal, entries, forget_old, kept_journals
 from bot.replay_players import masked
 from bot.replay_recording import Outcome, Recording, read_head, read_recording, write_recording
@@ -234,6 +236,31 @@ def test_numbers_are_those_that_are_given() -> None:
         assert number("RF", NOON.date(), "7") == "RF260301ABCDEF"
         assert number("RF", NOON.date(), "8") != number("RF", NOON.date(), "8")
     assert number("RF", NOON.date(), "7").startswith("RF260301")
+
+
+async def test_a_run_waits_for_its_answer_until_time_has_come_and_a_chat_send_does_not() -> None:
+    gate, answers = Gate(), list[str]()
+
+    async def asks(kind: str, name: str, moment: int) -> None:
+        with held(kind, name):
+            await gate.until(moment)
+        answers.append(name)
+
+    tasks = [
+        asyncio.create_task(asks(RUN, "pull", 30)),
+        asyncio.create_task(asks(RUN, "pull", 20)),
+        asyncio.create_task(asks(EFFECT, "refund", 10)),
+    ]
+    await gate.until(99)  # not held: at once
+    await asyncio.sleep(0)
+    assert (gate.waiting(RUN), gate.waiting(EFFECT), gate.next_moment()) == (1, 1, 10)
+    for now, told in ((15, ["refund"]), (25, ["refund", "pull"]), (30, ["refund", "pull", "pull"])):
+        gate.open(now)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert answers == told
+    await asyncio.gather(*tasks)
+    assert gate.next_moment() is None
 
 
 def test_names_of_chance_are_not_compared_and_numbers_of_orders_are() -> None:

@@ -32,8 +32,8 @@ def steps(scene: Scene, s: State) -> list[Step]:
                 )
         for n, row in enumerate(s.outbox):
             if _free_row(scene, s, n, w):
-                out = put(s.outbox, n, row._replace(state="running", owner=w))
-                taken = Worker(job=JOBS[row.kind], stage="begin", row=n, note=_note(row))
+                out = put(s.outbox, n, row._replace(state="running", owner=w, tried=row.kind == "pay"))
+                taken = Worker(job=JOBS[row.kind], stage="begin", row=n, note=_note(row), again=row.tried)
                 found.append(
                     Step(
                         Action(f"claims {row.kind}", w, n), s._replace(outbox=out, crew=put(s.crew, w, taken))
@@ -61,7 +61,7 @@ def _free_item(scene: Scene, s: State, n: int, w: int) -> bool:
     if not scene.has(Guard.ONE_AT_A_TIME):
         return True
     for other, row in enumerate(s.inbox):
-        if other == n or not _related(scene, item, row):
+        if other == n or not related(scene, item, row):
             continue
         if row.state == "running" and not (row.owner == w or _takes_from_the_living(scene, row, w)):
             return False
@@ -72,7 +72,7 @@ def _free_item(scene: Scene, s: State, n: int, w: int) -> bool:
     return True
 
 
-def _related(scene: Scene, one: Item, other: Item) -> bool:
+def related(scene: Scene, one: Item, other: Item) -> bool:
     """Of one sender, or taps on cards about the same thing."""
     a, b = scene.wishes[one.call], scene.wishes[other.call]
     return a.who == b.who or (a.tap and b.tap)

@@ -32,6 +32,8 @@ def steps(scene: Scene, s: State, w: int) -> list[Step]:
     match worker.stage:
         case "begin":
             return [Step(Action("reads for message", w, worker.row), _read(scene, s, w))]
+        case "look":
+            return [Step(Action("looks for the card of message", w, worker.row), _look(scene, s, w))]
         case "postpone":
             return [Step(action, _postpone(scene, s, w))]
         case "commit":
@@ -45,11 +47,21 @@ def steps(scene: Scene, s: State, w: int) -> list[Step]:
 
 
 def _read(scene: Scene, s: State, w: int) -> State:
-    """What the handler reads; a tap on a card that is not on record, but on its way, is early."""
+    """What the handler reads; a tap on a card that is not on record needs a second look."""
     tap = scene.wishes[s.inbox[s.crew[w].row].call].tap
-    on_its_way = any(row.kind == "card" and row.state != "done" for row in s.outbox)
-    if tap and not s.card.kept and on_its_way:
+    return to_worker(s, w, stage="look") if tap and not s.card.kept else _decide(s, w)
+
+
+def _look(scene: Scene, s: State, w: int) -> State:
+    """Is the card on its way? Then the tap is early. If not, it may have come on record since the first look."""
+    if any(row.kind == "card" and row.state != "done" for row in s.outbox):
         return to_worker(s, w, stage="postpone")
+    if s.card.kept and scene.has(Guard.LOOK_TWICE):
+        return _decide(s, w)
+    return to_worker(s, w, stage="commit", word="", note="foreign")
+
+
+def _decide(s: State, w: int) -> State:
     note = "stepped" if s.card.stepped else ""
     return to_worker(
         s, w, stage="commit", word=s.refund.word, fresh=True, card=s.card.kept, card_fresh=True, note=note
@@ -121,6 +133,8 @@ def _seal(scene: Scene, s: State, w: int) -> State:
 def _apply(scene: Scene, s: State, w: int, *, sees_card: bool, waits: bool = False) -> State:
     worker = s.crew[w]
     wish = scene.wishes[s.inbox[worker.row].call]
+    if worker.note == "foreign":
+        return idle(_outcome(s, w, "F"), w)
     if _notes_tap(scene, s, w):
         s = change_card(s, w, Card(s.card.kept, stepped=True))
     if worker.word != "asked":  # late: told so, and a tapped card is drawn again

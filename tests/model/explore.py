@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.model.laws import broken, unfinished
-from tests.model.state import Action, Scene, State, start
+from tests.model.state import Action, Scene, State, Step, start
 from tests.model.steps import all_steps, harmless
 
 
@@ -23,9 +23,8 @@ class Found:
     depth: int = 0
     transitions: int = 0
     ends: list[int] = field(default_factory=list)
-    covered: dict[tuple[str, str], int] = field(
-        default_factory=dict
-    )  # kind of step → the first state after it
+    # Every kind of step, with the number of the state it was first taken in.
+    kinds: dict[tuple[str, ...], tuple[int, Step]] = field(default_factory=dict)
     wrong: str = ""
     trace: list[tuple[Action, State]] = field(default_factory=list)
 
@@ -77,7 +76,7 @@ def explore(scene: Scene, *, most: int = 5_000_000) -> Found:
                 found.back.append([])
                 levels.append(levels[at] + 1)
                 queue.append(number)
-            found.covered.setdefault((step.action.name, step.action.fault), number)
+            found.kinds.setdefault((step.action.name, step.action.fault, s.refund.word), (at, step))
             if calm and number != at:
                 found.back[number].append(at)
         if alone:

@@ -18,6 +18,8 @@ def _calls(s: State) -> str:
 
 
 def _handled_once(scene: Scene, s: State) -> str:
+    if scene.card != "none" and any("F" in item.outcomes for item in s.inbox):
+        return "a tap on our own card was taken for one on a foreign card"
     for n in range(len(scene.wishes)):
         outcomes = "".join(item.outcomes for item in s.inbox if item.call == n)
         if len(outcomes) > 1:
@@ -36,7 +38,7 @@ def _handled_once(scene: Scene, s: State) -> str:
 def _money(s: State) -> str:
     if s.shop.paid > 1:
         return f"paid {s.shop.paid} times"
-    if s.shop.paid and s.refund.word not in ("agreed", "unknown", "paid"):
+    if s.shop.paid and s.refund.word not in ("agreed", "waits", "unknown", "paid"):
         return f"paid although {s.refund.word}"
     if s.shop.paid and "A" not in s.verdicts:
         return "paid without an approval"

@@ -10,7 +10,6 @@ from tests.model.state import (
     Action,
     Guard,
     Refund,
-    Row,
     Scene,
     State,
     Step,
@@ -27,6 +26,8 @@ from tests.model.state import (
     touch,
 )
 
+BEATEN = "somebody was first"
+
 
 def steps(scene: Scene, s: State, w: int) -> list[Step]:
     worker = s.crew[w]
@@ -34,27 +35,39 @@ def steps(scene: Scene, s: State, w: int) -> list[Step]:
     match worker.stage:
         case "begin":
             return [Step(Action("reads the refund", w, worker.row), _read(scene, s, w))]
-        case "nothing":
-            return [Step(action, close(scene, s, w))]
         case "find":
-            return _with_busy(
-                action, s, w, to_worker(s, w, stage="bind" if s.shop.application == "open" else "retry")
-            )
-        case "bind":
-            return _commit(scene, action, s, w, Refund(s.refund.word, bound=True), then="ask")
+            # Bound already: it went on without us.
+            found = to_worker(s, w, stage="retry" if s.refund.bound else "bind")
+            return [Step(action, found), *_busy(action, s, w)]
         case "ask":
-            return _with_busy(action, s, w, to_worker(s, w, stage=_answer(scene, s)))
+            return [Step(action, to_worker(s, w, stage=_answer(scene, s))), *_busy(action, s, w)]
         case "pay":
             return _pay(scene, action, s, w)
         case "confirm":
             return _confirm(scene, action, s, w)
+        case "nothing":
+            if not finishes(scene, s.outbox[worker.row], w):
+                return [Step(action._replace(fault=BEATEN), to_worker(s, w, stage="retry"))]
+            return [Step(action, close(scene, s, w))]
+        case "retry":
+            return [Step(action, retry(scene, s, w))]
+        case _:
+            return _writes(scene, action, s, w)
+
+
+def _writes(scene: Scene, action: Action, s: State, w: int) -> list[Step]:
+    worker = s.crew[w]
+    match worker.stage:
+        case "bind":
+            word = "agreed" if worker.word == "waits" else worker.word
+            return _commit(scene, action, s, w, Refund(word, bound=True), then="ask", touches=False)
+        case "wait":
+            return _commit(scene, action, s, w, Refund("waits", worker.bound), then="retry")
         case "doubt":
             return _commit(scene, action, s, w, Refund("unknown", worker.bound), then="retry")
         case "book paid" | "book failed":
             word = worker.stage.removeprefix("book ")
-            return _commit(scene, action, s, w, Refund(word, worker.bound), then="", ends=True)
-        case "retry":
-            return [Step(action, retry(scene, s, w))]
+            return _commit(scene, action, s, w, Refund(word, worker.bound), then="")
         case other:
             raise AssertionError(other)
 
@@ -63,13 +76,13 @@ def retry(scene: Scene, s: State, w: int) -> State:
     """Ready again, if it is still ours."""
     n = s.crew[w].row
     if in_hand(s.outbox[n], w, scene.has(Guard.OWNER)):
-        s = s._replace(outbox=put(s.outbox, n, Row(s.outbox[n].kind, "ready", NOBODY)))
+        s = s._replace(outbox=put(s.outbox, n, s.outbox[n]._replace(state="ready", owner=NOBODY)))
     return idle(s, w)
 
 
 def _read(scene: Scene, s: State, w: int) -> State:
     refund = s.refund
-    if refund.word not in ("agreed", "unknown"):
+    if refund.word not in ("agreed", "waits", "unknown"):
         stage = "nothing"
     elif scene.shop == "agree" and not refund.bound:
         stage = "find"
@@ -85,11 +98,17 @@ def _answer(scene: Scene, s: State) -> str:
     return {"open": "pay", "done": "book paid", "closed": "book failed"}[s.shop.application]
 
 
-def _with_busy(action: Action, s: State, w: int, done: State) -> list[Step]:
-    found = [Step(action, done)]
-    if may(s, "busy"):
-        found.append(Step(action._replace(fault="5xx"), to_worker(spend(s, "busy"), w, stage="retry")))
-    return found
+def _busy(action: Action, s: State, w: int) -> list[Step]:
+    if not may(s, "busy"):
+        return []
+    return [Step(action._replace(fault="5xx"), _out_of_reach(spend(s, "busy"), w))]
+
+
+def _out_of_reach(s: State, w: int) -> State:
+    """The shop cannot be reached, nothing was done. From the second try on people are told, by what stands now."""
+    if s.crew[w].again and s.refund.word == "agreed":
+        return to_worker(s, w, stage="wait", word="agreed", bound=s.refund.bound, fresh=True)
+    return to_worker(s, w, stage="retry")
 
 
 def _pay(scene: Scene, action: Action, s: State, w: int) -> list[Step]:
@@ -108,9 +127,7 @@ def _pay(scene: Scene, action: Action, s: State, w: int) -> list[Step]:
     if may(s, "lost"):
         lost = _in_doubt(scene, spend(done, "lost"), w)
         found.append(Step(action._replace(fault="the answer is lost"), lost))
-    if may(s, "busy"):
-        found.append(Step(action._replace(fault="5xx"), to_worker(spend(s, "busy"), w, stage="retry")))
-    return found
+    return found + _busy(action, s, w)
 
 
 def _in_doubt(scene: Scene, s: State, w: int) -> State:
@@ -125,8 +142,8 @@ def _confirm(scene: Scene, action: Action, s: State, w: int) -> list[Step]:
     """Only the application's own state counts, whatever the call answered."""
     refused = s.crew[w].note == "refused"
     # Refused and still not paid: the buyer changed it meanwhile, so everything is looked at anew.
-    then = "book paid" if s.shop.application == "done" else "retry"
-    found = [Step(action, to_worker(s, w, stage=then))]
+    paid = s.shop.application == "done"
+    found = [Step(action, to_worker(s, w, stage="book paid") if paid else _out_of_reach(s, w))]
     if may(s, "busy"):
         blind = spend(s, "busy")
         if refused and not scene.has(Guard.ASK_AFTER_REFUSAL):
@@ -137,21 +154,21 @@ def _confirm(scene: Scene, action: Action, s: State, w: int) -> list[Step]:
 
 
 def _commit(
-    scene: Scene, action: Action, s: State, w: int, refund: Refund, *, then: str, ends: bool = False
+    scene: Scene, action: Action, s: State, w: int, refund: Refund, *, then: str, touches: bool = True
 ) -> list[Step]:
+    """Without a further stage the row is done with it."""
     worker = s.crew[w]
     if s.tx >= 0:
         return []
-    over = ends and not finishes(scene, s.outbox[worker.row], w)
+    over = not then and not finishes(scene, s.outbox[worker.row], w)
     if over or (not worker.fresh and scene.has(Guard.REVISION)):
-        return [Step(action._replace(fault="somebody was first"), to_worker(s, w, stage="retry"))]
+        return [Step(action._replace(fault=BEATEN), to_worker(s, w, stage="retry"))]
     done = change_refund(s, w, refund)
-    if refund.word != s.refund.word:
+    if touches and refund.word != s.refund.word:
         done = touch(done, sees_card=bool(s.card.kept))
-    if ends:
+    if not then:
         return committed(action, s, finish_row(done, worker.row), w, then="")
-    done = to_worker(done, w, word=refund.word, bound=refund.bound)
-    return committed(action, s, done, w, then=then)
+    return committed(action, s, to_worker(done, w, word=refund.word, bound=refund.bound), w, then=then)
 
 
 def committed(action: Action, s: State, written: State, w: int, *, then: str) -> list[Step]:

@@ -35,6 +35,7 @@ class Guard(StrEnum):
     DOUBT = "a lost answer is an open question, not a failure"
     ASK_AFTER_REFUSAL = "a refusal is believed only after the shop was asked"
     CARD_KEY = "the chat platform shows one card for one card id"
+    LOOK_TWICE = "a card that is not on its way any more is looked up once more"
     CHECK_AFTER_SEND = "a card is drawn again after it was put on record"
     REPEAT_IS_DOUBT = "a repeated send does not count as what is shown"
     REDRAW_WHEN_LATE = "who finds a drawing taken over asks for another one"
@@ -89,10 +90,11 @@ class Row(NamedTuple):
     kind: str
     state: str  # ready | running | freed | done
     owner: int
+    tried: bool = False  # it has been in somebody's hands
 
 
 class Refund(NamedTuple):
-    word: str  # asked agreed unknown paid refused failed
+    word: str  # asked agreed waits (for the shop) unknown paid refused failed
     bound: bool  # to the buyer's application
 
 
@@ -122,6 +124,7 @@ class Worker(NamedTuple):
     card: str = ""
     card_fresh: bool = True
     note: str = ""
+    again: bool = False  # this is not the first try of the row
     buried: bool = False  # taken for dead since it took the row
 
 

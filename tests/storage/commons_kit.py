@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -83,6 +84,17 @@ class Fleet:
             SharedPoints(link, self.prefix, self.keys, self.clock, lambda: self.replicas),
             SharedRests(link, self.prefix, self.clock),
         )
+
+    async def pass_by(self, seconds: float) -> None:
+        """Time passes; every process is heard, the first time within a second."""
+        for step in [min(1.0, seconds), *[50.0] * int((seconds - 1) // 50), max(0.0, (seconds - 1) % 50)]:
+            self.clock.advance(step)
+            await self.beat()
+
+    async def beat(self) -> None:
+        for process in self.processes:
+            with suppress(Away):
+                await process.budgets.beat()
 
     async def flush(self) -> None:
         """Redis restarts empty: everything of this fleet is gone."""

@@ -6,24 +6,42 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from domain.audit import AuditEntry
 from domain.chat import Recipient, SubjectRef
 from domain.clock import ManualClock
+from domain.job import JobInfo, JobRun
 from domain.outbox import SendText
 from storage.database import Database, open_database
 from storage.instants import to_micros
-from storage.recordings import Span, copy_database, incoming, is_empty, outgoing, unsettled
+from storage.job_slots import JobSlots
+from storage.recordings import (
+    Span,
+    audited,
+    copy_database,
+    decided,
+    incoming,
+    is_empty,
+    job_log,
+    outgoing,
+    unsettled,
+)
 from tests.storage.factory import DATA_KEY, SOMEBODY, make_order
 
 NEVER, EVER = to_micros(datetime(2000, 1, 1, tzinfo=UTC)), to_micros(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 async def fill(database: Database) -> None:
+    await JobSlots(database.engines).register(
+        [JobInfo("sync", "拉取订单", "每 10 分钟", "admin", True, None)]
+    )
     await database.inbox.put(
         "wecom", "main", "text", "k1", "你好".encode(), "ab" * 8, lane="l", subject="refund:RF1"
     )
     uow = database.unit_of_work("ab" * 8)
     uow.orders.save(make_order())
-    uow.touch(SubjectRef("order", "1"))
+    subject, now = SubjectRef("refund", "RF1"), datetime(2026, 3, 1, tzinfo=UTC)
+    uow.audit(AuditEntry(now, "system", "test", "tried", subject, "ab" * 8, {"amount": "¥1.00"}))
+    uow.jobs.start(JobRun("sync#1", "sync", now, "ab" * 8, now))
     uow.send(SendText(Recipient(SOMEBODY), "收到"))
     await uow.commit()
 
@@ -43,7 +61,7 @@ async def test_a_copy_holds_everything_and_its_sealed_columns_open(
         assert order is not None
         assert order.receiver.name == make_order().receiver.name
         span = Span(NEVER, EVER)
-        for read in (incoming, outgoing):
+        for read in (incoming, outgoing, audited, decided, job_log):
             wanted = await database.engines.scan(partial(read, span=span))
             assert wanted
             assert await copy.engines.scan(partial(read, span=span)) == wanted

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ DAY_FILE = Path(__file__).parent.parent / "fixtures" / "replay" / "day.replay"
 MORE: dict[str, Any] = {"jobs": {"gauges": {"enabled": False}}}
 
 
-def tomorrow() -> date:
-    return shanghai(datetime.now(UTC)).date() + timedelta(days=1)
+def next_day() -> date:
+    """The first day whose morning is still to come: no digest is missed by the first leap."""
+    now = shanghai(datetime.now(UTC))
+    return now.date() if now.time() < time(8, 20) else now.date() + timedelta(days=1)
 
 
 async def move(office: Office, day: date, hour: int, minute: int = 0) -> None:
@@ -75,7 +77,7 @@ async def refund(office: Office, platform: str, number: str, words: str) -> str:
 
 async def live(office: Office) -> dict[str, Any]:
     """The day, as people live it; what they saw, for assertions."""
-    day = tomorrow()
+    day = next_day()
     await morning(office, day)
     await move(office, day, 9, 30)
     numbers = [await sold(office, f"buyer-{n}") for n in range(4)]

@@ -118,7 +118,8 @@ async def pull(office: Office, page: Page, platform: str) -> None:
     before, refused = await _seen(office, platform, "拉取订单 完成"), -1
     async with asyncio.timeout(PATIENCE):
         while await _seen(office, platform, "拉取订单 完成") == before:
-            if refused != (refused := await _seen(office, platform, "不再重复开始")):
+            going, waiting = [await _seen(office, platform, words) for words in ("不再重复开始", "已在排队")]
+            if refused != (refused := going + waiting):
                 while await office.desk.db.unit_of_work("t").jobs.current("sync"):
                     await asyncio.sleep(0.05)
                 await type_in(page, platform, "运行 sync")
