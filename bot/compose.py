@@ -28,7 +28,7 @@ from bot.metrics import Metrics
 from bot.pulse import Pulse
 from bot.receive import Receiver
 from bot.rendering import renderer
-from bot.replay_tape import Tape, tape_of
+from bot.replay.tape import Tape, tape_of
 from bot.scheduler import Scheduler
 from bot.settings import Settings
 from bot.single import only_one

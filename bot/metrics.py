@@ -60,7 +60,10 @@ class Metrics:
             "qianshao_queue_depth", "Rows waiting in inbox or outbox", ["queue"], registry=registry
         )
         self.processes = Gauge(
-            "qianshao_processes", "Processes of the fleet that are alive, by role", ["role"], registry=registry
+            "qianshao_processes",
+            "Processes of the fleet that are alive, by role",
+            ["role"],
+            registry=registry,
         )
         self.courier = Gauge(
             "qianshao_courier_up",

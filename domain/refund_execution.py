@@ -35,7 +35,9 @@ ASK_AGAIN_SECONDS = (3.0, 3.0, 10.0, 30.0, 60.0, 300.0)  # by try; the last one 
 WAIT_FOR_CODE_SECONDS = 300.0
 
 
-SHOP_PATIENCE = 2  # tries that a shop may leave unanswered before people are told that the refund waits for it
+SHOP_PATIENCE = (
+    2  # tries that a shop may leave unanswered before people are told that the refund waits for it
+)
 
 WAITING_WORDS = {
     "buyer": "已批准。请让买家在店铺提交 {amount} 的退款申请，提交后自动同意",

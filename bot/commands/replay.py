@@ -18,11 +18,11 @@ from bot import logs
 from bot.data_key import data_key
 from bot.database import open_settings
 from bot.faults import CannotRun
-from bot.replay_compare import Report, compare
-from bot.replay_pack import pack
-from bot.replay_recording import Recording, read_head, read_recording, write_recording
-from bot.replay_run import Replayed, ReplayStuck, replay
-from bot.replay_words import summary, told
+from bot.replay.compare import Report, compare
+from bot.replay.pack import pack
+from bot.replay.recording import Recording, read_head, read_recording, write_recording
+from bot.replay.run import Replayed, ReplayStuck, replay
+from bot.replay.words import summary, told
 from bot.settings import Settings, load
 from domain.clock import SHANGHAI
 from storage.secrets import DataKeys

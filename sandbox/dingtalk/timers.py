@@ -77,4 +77,3 @@ class Timers:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
-

@@ -15,9 +15,9 @@ import cards.words
 from bot import logs
 from bot.cli import main
 from bot.effects import digest as digest_effects
-from bot.replay_compare import Difference, compare
-from bot.replay_recording import Recording, read_recording
-from bot.replay_run import Replayed, replay
+from bot.replay.compare import Difference, compare
+from bot.replay.recording import Recording, read_recording
+from bot.replay.run import Replayed, replay
 from bot.settings import Settings, load
 from domain.money import Money
 from domain.outbox import Priority
@@ -171,7 +171,7 @@ def test_two_versions_by_hand(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What one version made is kept, and another is held against it instead of the recording."""
-    from bot.replay_recording import write_recording
+    from bot.replay.recording import write_recording
     from cards import refund
 
     hour, old = tmp_path / "hour.replay", tmp_path / "old.replay"

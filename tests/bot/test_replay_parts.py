@@ -16,14 +16,14 @@ import pytest
 
 from bot.cli import main
 from bot.faults import CannotRun
-from bot.replay_clock import ReplayClock, at, passed
-from bot.replay_codec import Unknown, decode, decode_error, encode, encode_error
-from bot.replay_compare import compare
-from bot.replay_gate import EFFECT, RUN, Gate, held
-from bot.replay_journal import Journal, entries, forget_old, kept_journals
-from bot.replay_players import masked
-from bot.replay_recording import Outcome, Recording, read_head, read_recording, write_recording
-from bot.replay_tape import WatchedClock
+from bot.replay.clock import ReplayClock, at, passed
+from bot.replay.codec import Unknown, decode, decode_error, encode, encode_error
+from bot.replay.compare import compare
+from bot.replay.gate import EFFECT, RUN, Gate, held
+from bot.replay.journal import Journal, entries, forget_old, kept_journals
+from bot.replay.players import masked
+from bot.replay.recording import Outcome, Recording, read_head, read_recording, write_recording
+from bot.replay.tape import WatchedClock
 from cards.door import Refused, Retry, Sent
 from domain.clock import ManualClock
 from domain.numbers import number, numbers_from
@@ -189,7 +189,7 @@ def test_the_command_line_says_what_is_missing(tmp_path: Path, capsys: pytest.Ca
 def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """The machine's own clock, to be moved by hand."""
     seconds = [100.0]
-    monkeypatch.setattr("bot.replay_tape.time.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("bot.replay.tape.time.monotonic", lambda: seconds[0])
     return iter([seconds])
 
 

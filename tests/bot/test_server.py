@@ -120,7 +120,9 @@ async def test_a_full_disk_gives_no_acknowledgement_and_the_repeat_is_honoured(
             assert answer.status == 503
         assert desk.metrics.unstored.labels("wecom")._value.get() == 1.0
         await desk.condition.round()
-        assert [fault.title for fault in desk.condition.faults if fault.part == "database"] == ["数据库写不进"]
+        assert [fault.title for fault in desk.condition.faults if fault.part == "database"] == [
+            "数据库写不进"
+        ]
     await desk.stop()
     monkeypatch.setattr(sqlite_engines, "_set_up_writer", real)
     desk = build_desk(settings, roles=frozenset({"web"}))

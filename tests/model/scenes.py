@@ -59,4 +59,4 @@ LARGE = (
     replace(WHOLE, name="whole, card unsent", card="unsent", shop="create", left=Left(crash=1)),
 )
 
-LIMIT = replace(CARDS, name="paused, then killed", left=Left(crash=1, pause=1))
+LIMIT = replace(CARDS, name="paused, then killed", left=Left(crash=1, pause=1, lost=1))

@@ -29,6 +29,5 @@ def test_without_it_a_law_breaks(guard: Guard) -> None:
 async def test_the_real_desk_does_not_follow(guard: Guard, model_url: str) -> None:
     found = without(guard)
     async with ground(model_url) as place:
-        with pytest.raises(AssertionError, match=r"the model|handed out|not None|departs"):
+        with pytest.raises(AssertionError, match="the desk departs"):
             await carry_out(place, found.scene, found.trace)
-            raise RuntimeError("the real desk did all that the broken model did")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.replay_compare import Difference, Report
+from bot.replay.compare import Difference, Report
 
 _ORDER = ("收到", "消息", "卡片", "文件", "动作", "画面", "决定", "状态", "任务", "日报", "外部")
 

@@ -18,7 +18,7 @@ from bot.compose import Desk
 from bot.logs import log, tracing
 from bot.order_feed import OrderFeed
 from bot.receive import new_trace
-from bot.replay_clock import ReplayClock
+from bot.replay.clock import ReplayClock
 from domain.ports import Conflict
 from jobs.registry import JobContext, Watch
 from storage.instants import to_micros

@@ -9,9 +9,9 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
-from bot.replay_items import Item, Items
-from bot.replay_players import Strange
-from bot.replay_recording import Outcome
+from bot.replay.items import Item, Items
+from bot.replay.players import Strange
+from bot.replay.recording import Outcome
 
 _SENDS = frozenset({"send_text", "send_card", "send_file", "update_card"})
 

@@ -2,7 +2,7 @@
 
 The build decides which slots there are, which of them are late, which give way. When a planted slot runs was chance
 (jitter, the half second of a tick): there the recording's moment counts. How long a run takes, its far sides decide
-(bot/replay_gate.py). A slot that never began in the recording, because the day ended or a newer one took its place,
+(bot/replay/gate.py). A slot that never began in the recording, because the day ended or a newer one took its place,
 does not begin here either.
 """
 
@@ -12,9 +12,9 @@ from datetime import datetime
 from functools import partial
 
 from bot.compose import Desk
-from bot.replay_clock import ReplayClock
-from bot.replay_desk import HELD
-from bot.replay_recording import Recording
+from bot.replay.clock import ReplayClock
+from bot.replay.desk import HELD
+from bot.replay.recording import Recording
 from domain.job import slot_id
 from storage.instants import from_micros, to_micros
 from storage.recordings import let_begin, waiting_runs

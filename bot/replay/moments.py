@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bot.replay_recording import Recording
+from bot.replay.recording import Recording
 from storage.recordings import DECIDED
 
 NEAR = 120 * 1_000_000  # microseconds: further from the recorded moment it is another drawing

@@ -13,15 +13,15 @@ from time import perf_counter
 
 from bot.compose import Desk, build_desk
 from bot.receive import new_trace
-from bot.replay_codec import decode
-from bot.replay_desk import DATABASE, ReplayTape, replay_settings
-from bot.replay_gate import EFFECT, RUN
-from bot.replay_moments import RecordedNumbers
-from bot.replay_pack import outcome_of, shown_of
-from bot.replay_players import Strange
-from bot.replay_recording import Outcome, Recording, Row
-from bot.replay_slots import Slots
-from bot.replay_steps import Steps, Turns
+from bot.replay.codec import decode
+from bot.replay.desk import DATABASE, ReplayTape, replay_settings
+from bot.replay.gate import EFFECT, RUN
+from bot.replay.moments import RecordedNumbers
+from bot.replay.pack import outcome_of, shown_of
+from bot.replay.players import Strange
+from bot.replay.recording import Outcome, Recording, Row
+from bot.replay.slots import Slots
+from bot.replay.steps import Steps, Turns
 from bot.settings import Settings
 from domain.numbers import numbers_from
 from domain.ports import Conflict, PushEvent

@@ -20,9 +20,9 @@ from structlog.contextvars import get_contextvars
 from bot.card_delivery import Renderer
 from bot.effects_types import EffectContext, EffectHandler
 from bot.logs import log
-from bot.replay_codec import encode, encode_error
-from bot.replay_far import SHOP, SHOWS, WALK, Answering, Asked, asked_for, card_lines, ports_of, take_over
-from bot.replay_journal import Journal, forget_old, journal_name
+from bot.replay.codec import encode, encode_error
+from bot.replay.far import SHOP, SHOWS, WALK, Answering, Asked, asked_for, card_lines, ports_of, take_over
+from bot.replay.journal import Journal, forget_old, journal_name
 from bot.settings import Settings
 from cards.model import Card
 from domain.chat import Account, SubjectRef

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 from bot.card_delivery import Renderer
 from bot.data_key import KEY_BYTES
 from bot.effects_types import EffectContext, EffectHandler
-from bot.replay_clock import ReplayClock, at
-from bot.replay_gate import EFFECT, Gate, held, held_job
-from bot.replay_moments import Moments
-from bot.replay_players import Players
-from bot.replay_recording import Recording
-from bot.replay_tape import Contexts, Recorder, drawn_key
+from bot.replay.clock import ReplayClock, at
+from bot.replay.gate import EFFECT, Gate, held, held_job
+from bot.replay.moments import Moments
+from bot.replay.players import Players
+from bot.replay.recording import Recording
+from bot.replay.tape import Contexts, Recorder, drawn_key
 from bot.settings import (
     CacheSettings,
     DatabaseSettings,

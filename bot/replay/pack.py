@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot.faults import CannotRun
-from bot.replay_journal import Kept, entries, kept_journals
-from bot.replay_recording import Outcome, Recording, Row
+from bot.replay.journal import Kept, entries, kept_journals
+from bot.replay.recording import Outcome, Recording, Row
 from domain.clock import shanghai
 from storage.database import Database
 from storage.instants import to_micros

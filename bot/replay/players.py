@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from bot.replay_clock import passed
-from bot.replay_codec import decode, decode_error
-from bot.replay_far import SHOP, WALK, Answering, Asked, asked_for, ports_of, take_over
-from bot.replay_gate import Gate
-from bot.replay_tape import Recorder, trace_here
+from bot.replay.clock import passed
+from bot.replay.codec import decode, decode_error
+from bot.replay.far import SHOP, WALK, Answering, Asked, asked_for, ports_of, take_over
+from bot.replay.gate import Gate
+from bot.replay.tape import Recorder, trace_here
 from cards.door import GroupMade, Sent
 from domain.ports import ActionResult, NotFound, RemoteTemporary, Unreadable, Window
 

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 
 from bot.card_delivery import card_id_of
-from bot.replay_players import masked
-from bot.replay_recording import Outcome, Row
+from bot.replay.players import masked
+from bot.replay.recording import Outcome, Row
 
 _TICKET = re.compile(r"(https?://[^\s?]+)\?\S+")
 _SHORT = re.compile(r"(?<=[踪号] )[0-9a-f]{8}(?![0-9a-f])")
