@@ -46,12 +46,10 @@ WORDS = {
 
 @dataclass
 class Chat(Door):
-    """Shows one card for one id, and always its last update. `drawn` tells digests in words."""
+    """Shows one card for one id, and always its last update: `screens` by card id. `drawn` tells digests in words."""
 
-    shown: str = ""
-    copies: int = 0
+    screens: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, str] = field(default_factory=dict)
-    ids: set[str] = field(default_factory=set)
 
     def parse(self, kind: str, payload: bytes, key: str) -> Inbound:
         if kind != "tap":
@@ -77,10 +75,8 @@ class Chat(Door):
         order = await here("far")
         if order == "busy":
             raise Retry("5xx")
-        repeated = card_id in self.ids
-        if not repeated:
-            self.ids.add(card_id)
-            self.shown, self.copies = word, self.copies + 1
+        repeated = card_id in self.screens
+        self.screens.setdefault(card_id, word)
         if order == "lost":
             raise Unsure("no answer")
         return Sent({"mode": "card"}, card_id, repeated=repeated)
@@ -96,7 +92,7 @@ class Chat(Door):
         order = await here("far")
         if order == "busy":
             raise Retry("5xx")
-        self.shown = word
+        self.screens[sent.card_id] = word
         if order == "lost":
             raise Unsure("no answer")
         return sent.handle

@@ -198,7 +198,7 @@ class Mirror:
             "refund": (truth(refund), bool(refund.platform_refund_id) if agree else None),
             "verdicts": "".join(decision.verdict[0].upper() for decision in refund.decisions),
             "card": (kept, card is not None and "step" in card.params),
-            "chat": (desk.chat.shown, desk.chat.copies),
+            "chat": (desk.chat.screens.get(desk.card_id, ""), len(desk.chat.screens)),
             "paid": (desk.shop.books.paid, desk.shop.books.application if agree else None),
         }
 
