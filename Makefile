@@ -6,7 +6,7 @@ CODE := bot handlers jobs cards integrations storage domain sandbox tests bench
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint fmt bench chaos lock clean
+.PHONY: help env demo test lint fmt bench chaos soak model lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -54,6 +54,12 @@ bench: $(VENV)/.dev .venv-bench/.done ## every figure, ours beside the peers', i
 
 chaos: $(VENV)/.dev ## the fleet under 1,000 faults: 100,000 callbacks, 10,000 refunds, a ledger at the end (ARGS="--seed 7 --faults 50 …")
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+model: $(VENV)/.dev ## every interleaving of the inbox/outbox/approval protocol, the larger bounds (docs/protocol.md)
+	@$(BIN)/python -m tests.model
+
+soak: $(VENV)/.dev .venv-bench/.done ## an hour at ten times the normal rate: does anything grow? into bench/RESULTS.md (ARGS="--minutes 5")
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 lock: $(VENV)/.dev ## write the lock files anew from requirements/*.in
 	for name in base dev bench; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

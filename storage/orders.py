@@ -28,6 +28,23 @@ _BY_ID = select_by(table, "id")
 _BY_KEY = select_by(table, "shop_code", "platform_order_id")
 _REFS = select_by(order_refs, "order_id").with_only_columns(order_refs.c.kind, order_refs.c.value)
 _INSERT = sa.insert(table).returning(table.c.id)  # made once: forty values a time cost more than the sending
+_REFERRING = sa.select(order_refs.c.order_id).where(
+    order_refs.c.value == sa.bindparam("number"), order_refs.c.kind == sa.bindparam("kind")
+)
+_NUMBERED = sa.select(table.c.id).where(table.c.platform_order_id == sa.bindparam("number"))
+
+
+def _newest(found: sa.Select[Any]) -> sa.Select[Any]:
+    newest = (table.c.created_at.desc(), table.c.id.desc())
+    return found.order_by(*newest).limit(sa.bindparam("most"))
+
+
+# For every look-up: made once, for making them costs as much as asking.
+_BY_NUMBER = _newest(sa.select(table).where(table.c.id.in_(_NUMBERED.union(_REFERRING))))
+_BY_REF = _newest(sa.select(table).where(table.c.id.in_(_REFERRING)))
+_BY_PHONE = _newest(select_by(table, "phone_tail", "phone_digest"))
+_BY_TAIL = _newest(select_by(table, "phone_tail"))
+_BY_NAME = _newest(select_by(table, "name_digest"))
 _KEPT = select_by(table, "id", "revision").with_only_columns(*(table.c[name] for name in receivers.KEPT))
 
 
@@ -53,26 +70,24 @@ class SqlOrders:
         return await self._one(_BY_KEY, given)
 
     async def by_number(self, number: str, *, limit: int = 10) -> Sequence[Order]:
-        number = number.strip()
-        whole = sa.select(table.c.id).where(table.c.platform_order_id == number)
-        return await self._many(table.c.id.in_(whole.union(_referring(order_rows.SUB, number))), limit)
+        return await self._many(_BY_NUMBER, {"number": number.strip(), "kind": order_rows.SUB}, limit)
 
     async def by_waybill(self, number: str, *, limit: int = 10) -> Sequence[Order]:
-        plain = order_rows.plain_waybill(number)
-        return await self._many(table.c.id.in_(_referring(order_rows.WAYBILL, plain)), limit)
+        given = {"number": order_rows.plain_waybill(number), "kind": order_rows.WAYBILL}
+        return await self._many(_BY_REF, given, limit)
 
     async def by_phone(self, phone: str, *, limit: int = 10) -> Sequence[Order]:
-        digest, t = self._keys.phone_digest(phone), table.c
+        digest = self._keys.phone_digest(phone)
         if digest is None:
             return []
-        return await self._many(sa.and_(t.phone_tail == clear_tail(phone), t.phone_digest == digest), limit)
+        return await self._many(_BY_PHONE, {"phone_tail": clear_tail(phone), "phone_digest": digest}, limit)
 
     async def by_phone_tail(self, tail: str, *, limit: int = 10) -> Sequence[Order]:
-        return await self._many(table.c.phone_tail == tail.strip(), limit)
+        return await self._many(_BY_TAIL, {"phone_tail": tail.strip()}, limit)
 
     async def by_receiver_name(self, name: str, *, limit: int = 10) -> Sequence[Order]:
         digest = self._keys.name_digest(name)
-        return [] if digest is None else await self._many(table.c.name_digest == digest, limit)
+        return [] if digest is None else await self._many(_BY_NAME, {"name_digest": digest}, limit)
 
     async def buyer_history(self, shop_code: str, buyer_id: str, since: datetime) -> BuyerHistory:
         if not buyer_id:
@@ -88,16 +103,10 @@ class SqlOrders:
         row = await self._engines.read(lambda c: c.execute(statement, given).mappings().first())
         return None if row is None else order_rows.from_row(row, self._keys)
 
-    async def _many(self, condition: sa.ColumnElement[bool], limit: int) -> list[Order]:
+    async def _many(self, statement: sa.Select[Any], given: Mapping[str, object], limit: int) -> list[Order]:
         """Newest first."""
-        t = table.c
-        statement = (
-            sa.select(table)
-            .where(condition)
-            .order_by(t.created_at.desc(), t.id.desc())
-            .limit(min(limit, _MAX_MATCHES))
-        )
-        rows = await self._engines.scan(_fetch(statement))
+        asked = {**given, "most": min(limit, _MAX_MATCHES)}
+        rows = await self._engines.scan(lambda c: c.execute(statement, asked).mappings().all())
         return [order_rows.from_row(row, self._keys) for row in rows]
 
 
@@ -142,10 +151,6 @@ def replace_refs(connection: Connection, wanted: dict[int, set[tuple[str, str]]]
             connection.execute(sa.delete(order_refs).where(gone))
     fresh = [(order_id, ref) for order_id, refs in wanted.items() for ref in refs - present[order_id]]
     write_refs(connection, fresh)
-
-
-def _referring(kind: str, value: str) -> sa.Select[Any]:
-    return sa.select(order_refs.c.order_id).where(order_refs.c.value == value, order_refs.c.kind == kind)
 
 
 def _fetch(statement: sa.Select[Any]) -> Callable[[Connection], Sequence[RowMapping]]:

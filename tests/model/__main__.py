@@ -1,4 +1,4 @@
-"""`make model`: the larger bounds, for a quarter of an hour and two gigabytes. `--standard`: those of `make test`."""
+"""`make model`: the larger bounds, for some minutes and a gigabyte. `--standard`: those of `make test`."""
 
 from __future__ import annotations
 
