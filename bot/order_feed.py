@@ -21,10 +21,6 @@ from storage.errors import StorageUnavailable
 MOST = 200  # orders of one piece
 TRIES = 5  # of one rule on one order, before the order's change is set aside
 CONFLICTS = 5  # in a row; then the orders are taken one by one
-# A piece costs about the same with one order as with fifty. While orders stream in each piece would be small, so what
-# comes right behind a small one is given time to come together.
-FEW = 50
-GATHER_SECONDS = 0.1
 REST = (0.5, 2.0, 5.0, 15.0)  # seconds after the first, second … failure of an order
 
 
@@ -66,8 +62,6 @@ class OrderFeed:
             return await self._singly(ctx, fresh)
         else:
             self._conflicts = 0
-            if len(fresh) < FEW:
-                await asyncio.sleep(GATHER_SECONDS)
         return len(fresh)
 
     async def _together(self, ctx: JobContext, changes: Sequence[OrderChange]) -> None:
