@@ -38,6 +38,16 @@ class Servers:
         url = make_url(self.postgres).set(database=name, drivername="postgresql+asyncpg")
         return url.render_as_string(hide_password=False)
 
+    async def postmaster(self) -> int:
+        """PostgreSQL's process id, from its own lock file."""
+        connection = await asyncpg.connect(self.postgres)
+        try:
+            folder = await connection.fetchval("SHOW data_directory")
+        finally:
+            await connection.close()
+        file = Path(folder) / "postmaster.pid"
+        return int((await asyncio.to_thread(file.read_text)).split("\n", 1)[0])
+
 
 @contextmanager
 def servers() -> Iterator[Servers]:

@@ -121,7 +121,7 @@ class _Bench:
         await upgrade(config)
         await _stock(config, self._count)
         group = await stack.enter_async_context(fleet(config, webs=1, workers=int(name[-1])))
-        return _Way(group.port, group.pids)
+        return _Way(group.port, {**group.pids, "PostgreSQL": await self._far.postmaster()})
 
     async def _round(self, far_port: int, way: _Way, count: int) -> Answered:
         asked = [(self._users[n % USERS], orders.number(n % self._count)) for n in range(count)]

@@ -67,7 +67,7 @@ class _Bench:
         return [callback.request(self._app) for callback in heard]
 
     async def rounds(self, rounds: int) -> None:
-        postgres = await _postmaster(self._far.postgres)
+        postgres = await self._far.postmaster()
         async with AsyncExitStack() as stack:
             far = await stack.enter_async_context(server([OURS, "-m", "bench.far_side"]))
             bare = await stack.enter_async_context(server([OURS, "-m", "bench.peers.bare_aiohttp"]))
@@ -110,17 +110,6 @@ class _Bench:
         if database is not None:
             await _all_kept(database, count)
         await asyncio.sleep(0.2)
-
-
-async def _postmaster(url: str) -> int:
-    """The server's process id, from its own lock file."""
-    connection = await asyncpg.connect(url)
-    try:
-        folder = await connection.fetchval("SHOW data_directory")
-    finally:
-        await connection.close()
-    file = Path(folder) / "postmaster.pid"
-    return int((await asyncio.to_thread(file.read_text)).split("\n", 1)[0])
 
 
 async def _all_kept(database: str, count: int) -> None:
