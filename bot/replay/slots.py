@@ -8,16 +8,19 @@ does not begin here either.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from bot.compose import Desk
 from bot.replay.clock import ReplayClock
 from bot.replay.desk import HELD
 from bot.replay.recording import Recording
+from bot.scheduler import TICK_SECONDS
 from domain.job import slot_id
 from storage.instants import from_micros, to_micros
 from storage.recordings import let_begin, waiting_runs
+
+_TICK = timedelta(seconds=TICK_SECONDS)
 
 
 class Slots:
@@ -60,7 +63,8 @@ class Slots:
                 self._seen[name] = now
 
     def _plantings(self) -> dict[str, int]:
-        """When each job's next slots are planted: when they were in the recording, else in their own time."""
+        """When each job's next slots are planted: when they were in the recording, else at the tick after their time:
+        a clock that was moved before that tick made them late."""
         found: dict[str, int] = {}
         now = from_micros(self._clock.base)
         for name, plan in self._desk.scheduler.plans.items():
@@ -73,7 +77,7 @@ class Slots:
             planted = [
                 self._runs[run]["created_at"] for s in slots if (run := slot_id(name, s)) in self._runs
             ]
-            found[name] = min(planted) if planted else to_micros(max(due, now))
+            found[name] = min(planted) if planted else to_micros(max(due + _TICK, now))
         return found
 
     async def _beginnings(self) -> dict[str, int]:

@@ -18,7 +18,7 @@ from bot.compose import Desk
 from bot.logs import log, tracing
 from bot.order_feed import OrderFeed
 from bot.receive import new_trace
-from bot.replay.clock import ReplayClock
+from bot.replay.clock import ReplayClock, at
 from domain.ports import Conflict
 from jobs.registry import JobContext, Watch
 from storage.instants import to_micros
@@ -35,28 +35,39 @@ class _Step:
     work: Callable[[JobContext], Awaitable[int]]
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """`moment` at which it was written, `began` at which it was decided: its own plans count from there."""
+
+    moment: int
+    began: int
+    trace: str
+
+
 class Turns:
     """The recording's turns of each watch: when it wrote something, and under which trace."""
 
     def __init__(self, entries: Sequence[Mapping[str, Any]]) -> None:
-        self._left: dict[str, deque[tuple[int, str]]] = {}
+        self._left: dict[str, deque[_Turn]] = {}
         seen: set[str] = set()
         for entry in entries:
             trace = str(entry["trace"])
             if trace not in seen:  # the first of its commits
                 seen.add(trace)
-                self._left.setdefault(str(entry["name"]), deque()).append((int(entry["t"]), trace))
+                moment = int(entry["t"])
+                turn = _Turn(moment, int(entry.get("began", moment)), trace)
+                self._left.setdefault(str(entry["name"]), deque()).append(turn)
 
-    def after(self, name: str, due: int) -> tuple[int, str] | None:
+    def after(self, name: str, due: int) -> _Turn | None:
         """The turn in which this watch saw to what was due then."""
         left = self._left.get(name)
-        while left and left[0][0] < due - LATE:
+        while left and left[0].moment < due - LATE:
             left.popleft()
-        return left[0] if left and left[0][0] <= due + LATE else None
+        return left[0] if left and left[0].moment <= due + LATE else None
 
     def used(self, name: str, trace: str) -> None:
         left = self._left.get(name)
-        if left and left[0][1] == trace:
+        if left and left[0].trace == trace:
             left.popleft()
 
 
@@ -99,15 +110,17 @@ class Steps:
                 continue
             when = base if due <= self._desk.clock.now() else to_micros(due)
             recorded = self._turns.after(name, when)
-            found[name] = max(when, recorded[0]) if recorded is not None else when
+            found[name] = max(when, recorded.moment) if recorded is not None else when
         return found
 
     async def _turn(self, step: _Step) -> None:
         recorded = self._turns.after(step.name, self._clock.base)
-        self._trace = recorded[1] if recorded is not None else new_trace()
+        self._trace = recorded.trace if recorded is not None else new_trace()
+        due = await step.next_due(self._desk.job_context(self._trace))
+        moment = None if recorded is None or due is None else max(recorded.began, to_micros(due))
         for attempt in range(1, _CONFLICTS + 1):
             try:
-                with tracing(self._trace):
+                with tracing(self._trace), at(moment):
                     done = await step.work(self._desk.job_context(self._trace))
             except Conflict as conflict:
                 if attempt == _CONFLICTS:

@@ -107,6 +107,7 @@ class Recorder(Tape, ABC):
 
     def _watched(self, uow: UnitOfWork, trace: str) -> UnitOfWork:
         """Which watch wrote something, when, and under which trace. The task bears the watch's name."""
+        began = self.now()
         commit = uow.commit
         task = asyncio.current_task()
         name = task.get_name().removeprefix("watch ") if task is not None else ""
@@ -114,7 +115,7 @@ class Recorder(Tape, ABC):
         async def noted() -> None:
             moment = self.now()
             await commit()
-            self.write({"what": "turn", "t": moment, "name": name, "trace": trace})
+            self.write({"what": "turn", "t": moment, "began": began, "name": name, "trace": trace})
 
         object.__setattr__(uow, "commit", noted)
         return uow

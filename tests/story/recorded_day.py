@@ -27,6 +27,7 @@ from sandbox.app import build_sandbox
 from tests.office import LIN, PLATFORMS, QIAN, ZHAO, ZHOU, Office, open_office, summary
 
 DAY_FILE = Path(__file__).parent.parent / "fixtures" / "replay" / "day.replay"
+SOON = timedelta(seconds=5)
 # The clock goes by leaps, so every shop seems to be late at once, in an order of milliseconds.
 MORE: dict[str, Any] = {"jobs": {"gauges": {"enabled": False}}}
 
@@ -51,14 +52,20 @@ async def morning(office: Office, day: date) -> None:
 
 
 async def settled(office: Office) -> None:
-    """The watches and the schedule have seen the clock where it is now, and everything is done."""
+    """The watches and the schedule have seen the clock where it is now, and everything is done; what is put together
+    for a second or two (a fold's new picture) as well, or it would meet the next leap."""
     async with asyncio.timeout(60):
         for _ in range(3):
             await asyncio.sleep(0.3)
             await office.quiet()
-            while office.desk.scheduler.in_hand:
+            while office.desk.scheduler.in_hand or await _soon(office):
                 await asyncio.sleep(0.02)
             await office.quiet()
+
+
+async def _soon(office: Office) -> bool:
+    due = await office.desk.db.outbox.next_due()
+    return due is not None and due < office.desk.clock.now() + SOON
 
 
 async def sold(office: Office, buyer: str, amount: str = "129.00") -> str:
