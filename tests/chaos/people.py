@@ -27,6 +27,7 @@ class Chats:
         self._api = api
         self._after = dict.fromkeys(PLATFORMS, 0)
         self.shown: dict[tuple[str, str, str], Shown] = {}  # by platform, user and message
+        self._by_user: dict[str, dict[tuple[str, str], Shown]] = {}
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -54,15 +55,16 @@ class Chats:
             self._after[platform] = max(self._after[platform], message["seq"])
             if message["from"] == "bot":
                 self.shown[platform, message["user"], message["id"]] = message
+                self._by_user.setdefault(message["user"], {})[platform, message["id"]] = message
 
-    def of(self, user: str, platform: str = "") -> list[Shown]:
-        return [m for (p, u, _), m in self.shown.items() if u == user and platform in ("", p)]
+    def of(self, user: str) -> list[Shown]:
+        return list(self._by_user.get(user, {}).values())
 
     def cards_about(self, number: str, user: str) -> list[tuple[str, Shown]]:
         return [
-            (p, m)
-            for (p, u, _), m in self.shown.items()
-            if u == user and m.get("card") and number in summary(m)
+            (platform, message)
+            for (platform, _), message in self._by_user.get(user, {}).items()
+            if message.get("card") and number in summary(message)
         ]
 
 

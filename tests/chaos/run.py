@@ -34,8 +34,6 @@ from tests.chaos.servers import Servers
 from tests.servers import free_port
 from tests.wire import Wire
 
-_FAULT_SECONDS = 0.9  # between two faults, about; the people's work is spread over as long
-
 
 @dataclass
 class World:
@@ -52,6 +50,23 @@ class World:
     desks: list[Desk]
     port: int
     wecom: App
+
+
+class Done:
+    """How much of the people's work is done, with a bar unless `quiet`."""
+
+    def __init__(self, total: int, quiet: bool) -> None:
+        self.total = total
+        self.count = 0
+        self.bar: tqdm[NoReturn] = tqdm(total=total, unit="", desc="chaos", disable=quiet, mininterval=1.0)
+
+    def one(self) -> None:
+        self.count += 1
+        self.bar.update()
+
+    @property
+    def share(self) -> float:
+        return self.count / self.total
 
 
 async def run(plan: Plan, *, quiet: bool = False) -> Ledger:
@@ -77,15 +92,14 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     saboteur = Saboteur(
         world.fleet, world.servers, world.api, world.wires[0], world.wires[1], plan.stream("faults"), struck
     )
-    bar = tqdm(total=plan.callbacks + plan.refunds, unit="", desc="chaos", disable=quiet)
+    done = Done(plan.callbacks + plan.refunds, quiet)
     texts = [
-        _send(platform, n, user, bar)
+        _send(platform, n, user, done)
         for n, user in zip(range(plan.callbacks), _cycle(company.askers(plan)), strict=False)
     ]
-    wishes = [_wish(people, desk, order, bar) for desk, order in _dealt(world.desks)]
+    wishes = [_wish(people, desk, order, done) for desk, order in _dealt(world.desks)]
     work = asyncio.gather(_at_most(plan.in_flight, texts), _at_most(plan.asking, wishes))
-    seconds = plan.faults * _FAULT_SECONDS
-    harm = asyncio.create_task(saboteur.strike(plan.faults, work.done, seconds))
+    harm = asyncio.create_task(saboteur.strike(plan.faults, lambda: 1.0 if work.done() else done.share))
     try:
         await asyncio.gather(work, harm)
         await world.servers.all_up()
@@ -94,7 +108,7 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
         found.note("settled after the last fault", f"{monotonic() - calm:.1f} s")
     finally:
         harm.cancel()
-        bar.close()
+        done.bar.close()
         await chats.stop()
     found.note(
         "faults",
@@ -103,14 +117,14 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     await ledger.audit(found, world.database, world.api, chats, platform.sent, people.asked)
 
 
-async def _send(platform: Platform, number: int, user: str, bar: tqdm[NoReturn]) -> None:
+async def _send(platform: Platform, number: int, user: str, done: Done) -> None:
     await platform.send(number, user, f"没有这回事{number}")
-    bar.update()
+    done.one()
 
 
-async def _wish(people: People, desk: Desk, order: str, bar: tqdm[NoReturn]) -> None:
+async def _wish(people: People, desk: Desk, order: str, done: Done) -> None:
     await people.one_refund(desk, order)
-    bar.update()
+    done.one()
 
 
 def _cycle(names: list[str]) -> list[str]:

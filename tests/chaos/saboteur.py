@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
-from time import monotonic
 
 import aiohttp
 
@@ -18,6 +17,7 @@ from tests.chaos.servers import Servers
 from tests.wire import Wire
 
 LONGEST_PAUSE = 14.0  # seconds: longer than what makes the others take over (storage/processes.py)
+CLOSEST = 0.3  # seconds between two faults
 # (name, weight): processes die often, servers now and then, far sides all the time.
 WEIGHTS: Sequence[tuple[str, int]] = (
     ("kill web", 14),
@@ -80,15 +80,13 @@ class Saboteur:
     rng: Random
     struck: Counter[str]
 
-    async def strike(self, total: int, over: Callable[[], bool], seconds: float) -> None:
-        """`total` faults, spread over about so many seconds; the rest at once when the people are through earlier."""
-        began = monotonic()
+    async def strike(self, total: int, share: Callable[[], float]) -> None:
+        """`total` faults, spread over the people's work; `share`: how much of it is done, from 0 to 1."""
         for n in range(total):
-            if not over():
-                due = began + seconds * (n + self.rng.random()) / total
-                await asyncio.sleep(max(0.02, due - monotonic()))
-            else:
-                await asyncio.sleep(0.3)
+            due = (n + self.rng.random()) / total
+            await asyncio.sleep(CLOSEST)
+            while share() < due:
+                await asyncio.sleep(CLOSEST / 10)
             await self._one()
         await self.heal()
 

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from bot import places
 from bot.commands.sandbox import credentials
+from bot.job_settings import JobSettings
 from bot.sandbox_settings import settings_data
 from bot.settings import DatabaseSettings, Security, Settings
 from tests.bot.backup_kit import KEY, all_rows, opened, two_places  # noqa: F401 - a fixture
@@ -51,9 +53,12 @@ def write_config(folder: Path, url: str, office: Office | None = None) -> Path:
 
 
 def with_database(url: str) -> Callable[[Settings], Settings]:
+    """No jobs: a slot that falls due meanwhile would change orders between the two looks at them."""
+    resting = {job.name: JobSettings(enabled=False) for job in places.exported("jobs", "JOB").values()}
+
     def change(settings: Settings) -> Settings:
         return dataclasses.replace(
-            settings, database=DatabaseSettings(url), security=Security(data_key=KEY.hex())
+            settings, database=DatabaseSettings(url), security=Security(data_key=KEY.hex()), jobs=resting
         )
 
     return change
