@@ -81,8 +81,8 @@ class CardDelivery:
     async def refresh(self, item: OutboxItem, body: RefreshCard) -> str:
         uow = self.db.unit_of_work(item.outgoing.trace_id)
         sent = await uow.cards.get(body.card_id)
-        if sent is None or sent.state == LOST:
-            return await self._nothing(item, "no live card")
+        if sent is None or (sent.state == LOST and not body.force):
+            return await self._nothing(item, "no live card")  # a tap on a lost card forces: it shows a way to it
         account = sent.recipient.account
         card = await self.render(uow, sent.subject, sent.params, account, item.outgoing.trace_id)
         if card is None:
@@ -107,6 +107,8 @@ class CardDelivery:
 
     async def _cannot(self, item: OutboxItem, sent: SentCard, card: Card) -> str:
         """A step between waits for the final state; a final state is told in words, once."""
+        if sent.state == LOST:
+            return await self._nothing(item, "told in words before")
         if not card.final or digest(card) == sent.shown:
             await self.db.outbox.done(item.id, {"note": "kept for the final state"})
             return "kept"

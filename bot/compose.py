@@ -109,9 +109,9 @@ class Desk:
         if "worker" in self.roles:
             self.deliverer.start()
             self.dispatcher.start()
-            self.watching.start()
-        if "scheduler" in self.roles:
+        if "scheduler" in self.roles:  # what the clock and changed orders begin: nobody in chat waits for it
             self.scheduler.start()
+            self.watching.start()
         if "web" in self.roles:
             self.streams.start(0.0 if self.db.embedded else SPREAD_SECONDS)
         self._warming = asyncio.create_task(warm_up(self.doors.values(), self.settings.server.public_url))

@@ -304,6 +304,23 @@ async def test_a_final_state_that_cannot_be_shown_is_told_in_words_once(desk: Sm
     assert (await kept(desk, card_id)).state == "lost"
 
 
+async def test_a_tap_on_a_card_that_was_given_up_shows_a_way_to_it(desk: Small) -> None:
+    view = View(card())
+    desk.door.updatable = lambda _sent, _final: False
+    async with delivering(desk, view):
+        card_id = await sent_card(desk)
+        view.card = card(final="已退款")
+        await refresh(desk, card_id, "final")
+        await until(lambda: len(desk.door.told("text")) == 1)
+        await refresh(desk, card_id, "no way yet", force=True)
+        assert desk.door.told("update") == []
+        desk.door.updatable = lambda _sent, _final: True  # the tap brought a code
+        await refresh(desk, card_id, "tapped", force=True)
+    assert desk.door.told("update") == [(card_id, "已退款", ["first"])]
+    assert len(desk.door.told("text")) == 1
+    assert (await kept(desk, card_id)).state == "final"
+
+
 async def test_a_tap_noted_while_an_update_is_on_its_way_keeps_its_code(desk: Small) -> None:
     view = View(card("旧"))
     async with delivering(desk, view):

@@ -55,18 +55,26 @@ class World:
 class Done:
     """How much of the people's work is done, with a bar unless `quiet`."""
 
-    def __init__(self, total: int, quiet: bool) -> None:
-        self.total = total
-        self.count = 0
+    def __init__(self, plan: Plan, quiet: bool) -> None:
+        self._plan = plan
+        self._texts = self._refunds = 0
+        total = plan.callbacks + plan.refunds
         self.bar: tqdm[NoReturn] = tqdm(total=total, unit="", desc="chaos", disable=quiet, mininterval=1.0)
 
-    def one(self) -> None:
-        self.count += 1
+    def text(self) -> None:
+        self._texts += 1
+        self.bar.update()
+
+    def refund(self) -> None:
+        self._refunds += 1
         self.bar.update()
 
     @property
     def share(self) -> float:
-        return self.count / self.total
+        """Texts and refunds count for half each, however many they are."""
+        texts = self._texts / self._plan.callbacks if self._plan.callbacks else 1.0
+        refunds = self._refunds / self._plan.refunds if self._plan.refunds else 1.0
+        return (texts + refunds) / 2
 
 
 async def run(plan: Plan, *, quiet: bool = False) -> Ledger:
@@ -92,7 +100,7 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     saboteur = Saboteur(
         world.fleet, world.servers, world.api, world.wires[0], world.wires[1], plan.stream("faults"), struck
     )
-    done = Done(plan.callbacks + plan.refunds, quiet)
+    done = Done(plan, quiet)
     texts = [
         _send(platform, n, user, done)
         for n, user in zip(range(plan.callbacks), _cycle(company.askers(plan)), strict=False)
@@ -119,12 +127,12 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
 
 async def _send(platform: Platform, number: int, user: str, done: Done) -> None:
     await platform.send(number, user, f"没有这回事{number}")
-    done.one()
+    done.text()
 
 
 async def _wish(people: People, desk: Desk, order: str, done: Done) -> None:
     await people.one_refund(desk, order)
-    done.one()
+    done.refund()
 
 
 def _cycle(names: list[str]) -> list[str]:
