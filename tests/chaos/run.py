@@ -27,6 +27,7 @@ from tests.chaos.callbacks import Platform
 from tests.chaos.company import Desk
 from tests.chaos.fleet import ROOT, Fleet, Member
 from tests.chaos.ledger import Ledger
+from tests.chaos.pace import Pace
 from tests.chaos.people import Chats, People
 from tests.chaos.plan import Plan
 from tests.chaos.saboteur import Saboteur
@@ -100,9 +101,10 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     saboteur = Saboteur(
         world.fleet, world.servers, world.api, world.wires[0], world.wires[1], plan.stream("faults"), struck
     )
-    done = Done(plan, quiet)
+    done, pace = Done(plan, quiet), Pace(world.database)
+    pace.start()
     texts = [
-        _send(platform, n, user, done)
+        _send(platform, pace, n, user, done)
         for n, user in zip(range(plan.callbacks), _cycle(company.askers(plan)), strict=False)
     ]
     wishes = [_wish(people, desk, order, done) for desk, order in _dealt(world.desks)]
@@ -117,6 +119,7 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     finally:
         harm.cancel()
         done.bar.close()
+        await pace.stop()
         await chats.stop()
     found.note(
         "faults",
@@ -125,7 +128,8 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     await ledger.audit(found, world.database, world.api, chats, platform.sent, people.asked)
 
 
-async def _send(platform: Platform, number: int, user: str, done: Done) -> None:
+async def _send(platform: Platform, pace: Pace, number: int, user: str, done: Done) -> None:
+    await pace.turn()
     await platform.send(number, user, f"没有这回事{number}")
     done.text()
 
