@@ -12,12 +12,14 @@ from domain.audit import AuditEntry
 from storage.instants import to_micros
 from storage.tables import audit as table
 
+_INSERT = sa.insert(table)
+
 
 def append(connection: Connection, entries: Sequence[AuditEntry]) -> None:
     if not entries:
         return
     connection.execute(
-        sa.insert(table),
+        _INSERT,
         [
             {
                 "at": to_micros(entry.at),

@@ -13,6 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from storage.heeding import heeding
+
 T = TypeVar("T")
 AGAIN_SECONDS = 1.0  # between two tries while it is away
 CONNECTIONS = 64
@@ -60,7 +62,7 @@ class Link:
         tries = 1 if self._failing else 2
         for tried in range(1, tries + 1):
             try:
-                answer = await call(self.redis)
+                answer = await heeding(call(self.redis))
             except (RedisError, OSError, TimeoutError) as error:
                 if tried == tries:
                     await self._lost(error)

@@ -12,6 +12,7 @@ from typing import NoReturn, Protocol
 import structlog
 
 from storage.courier import CourierState
+from storage.heeding import heeding
 
 _log = structlog.stdlib.get_logger("qianshao.queue")
 
@@ -22,6 +23,7 @@ _ROOM_SECONDS = 0.02  # how often a process without room looks whether it has so
 _PAUSE_SECONDS = (0.1, 2.0)  # between two tries to reach the engine: the first, the longest
 _STEADY_SECONDS = 5.0  # a line that held for so long begins anew with the short pause
 _LAST_SECONDS = 1.0  # for what was told just before the close
+_CLOSE_SECONDS = 5.0  # a line that will not end is left to the end of the process
 
 
 class Line(Protocol):
@@ -113,7 +115,9 @@ class LineCourier:
             await self._send_last()
         task, self._task = self._task, None
         task.cancel()
-        await asyncio.wait({task})
+        _, hanging = await asyncio.wait({task}, timeout=_CLOSE_SECONDS)
+        if hanging:
+            _log.error("the courier does not end", engine=self._line.engine)
         self._up, self._trouble = False, "closed"
 
     async def _send_last(self) -> None:
@@ -135,13 +139,15 @@ class LineCourier:
         while True:
             began = time.monotonic()
             try:
-                await self._line.open(self._listen)
+                await heeding(self._line.open(self._listen))
                 self._came_up()
                 await self._work()
             except Exception as error:  # noqa: BLE001 - whatever it was, the next try must come; shown, logged once
                 self._went_down(error)
             finally:
                 await self._line.close()
+            if self._task is None:  # told to end, and an error came first
+                return
             held = time.monotonic() - began >= _STEADY_SECONDS
             pause = first if held else min(longest, pause * 2)
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
@@ -166,7 +172,7 @@ class LineCourier:
         self._something.clear()
         hints = [topic for topic, count in rows.items() for _ in range(hints_for(count))]
         try:
-            await self._line.send(hints)
+            await heeding(self._line.send(hints))
         except BaseException:
             for topic, count in rows.items():
                 self._note(topic, count)
@@ -178,16 +184,16 @@ class LineCourier:
             while not self._has_room():
                 await asyncio.sleep(_ROOM_SECONDS)
                 if not self._has_room():
-                    await self._line.rest()
-            hint = await self._line.hear()
+                    await heeding(self._line.rest())
+            hint = await heeding(self._line.hear())
             if hint is None:
                 continue
             if self._has_room():
                 self._heard += 1
                 self._ring(hint)
             else:  # room went while we waited: another one's turn
-                await self._line.rest()
-                await self._line.send([hint])
+                await heeding(self._line.rest())
+                await heeding(self._line.send([hint]))
                 self._passed += 1
 
     def _came_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -49,11 +50,17 @@ def note(connection: Connection, order_ids: Collection[int], now: int) -> None:
     """These orders have changed at `now` (microseconds)."""
     if not order_ids:
         return
-    insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    rows = [{"order_id": order_id, "at": now} for order_id in sorted(order_ids)]
+    connection.execute(_noting(connection.dialect.name), rows)
+
+
+@cache
+def _noting(dialect: str) -> sa.Insert:
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     # Later than what a reader may have seen, or its `done` would take this change off as well.
     later = sa.case((insert.excluded.at > _t.at, insert.excluded.at), else_=_t.at + 1)
-    statement = insert.on_conflict_do_update(index_elements=["order_id"], set_={"at": later})
-    connection.execute(statement, [{"order_id": order_id, "at": now} for order_id in sorted(order_ids)])
+    made: sa.Insert = insert.on_conflict_do_update(index_elements=["order_id"], set_={"at": later})
+    return made
 
 
 def _remove(connection: Connection, rows: Sequence[dict[str, int]]) -> None:

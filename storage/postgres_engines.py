@@ -16,6 +16,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.errors import translated
+from storage.heeding import heeding
 
 T = TypeVar("T")
 
@@ -41,19 +42,25 @@ class PostgresEngines:
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         with translated():
-            async with self._reader.connect() as connection:
-                return await connection.run_sync(fn)
+            return await heeding(self._read(fn))
 
     async def scan(self, fn: Callable[[Connection], T]) -> T:
         return await self.read(fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         with translated():
-            async with self._engine.begin() as connection:
-                return await connection.run_sync(fn)
+            return await heeding(self._write(fn))
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+    async def _read(self, fn: Callable[[Connection], T]) -> T:
+        async with self._reader.connect() as connection:
+            return await connection.run_sync(fn)
+
+    async def _write(self, fn: Callable[[Connection], T]) -> T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(fn)
 
 
 def _mind(engine: AsyncEngine) -> None:

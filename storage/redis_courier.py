@@ -19,6 +19,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from storage.heeding import heeding
+
 _GROUP = "workers"
 _TOPIC = "topic"
 _LENGTH = 256  # hints kept, about: they are taken within milliseconds or not worth taking
@@ -111,4 +113,4 @@ class RedisLine:
 
 async def _answer(client: Redis) -> None:
     reply: Any = client.ping()  # typed for both kinds of client
-    await reply
+    await heeding(reply)

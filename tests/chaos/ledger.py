@@ -196,3 +196,4 @@ async def _letters(ledger: Ledger, connection: asyncpg.Connection) -> None:
 
 def lives(ledger: Ledger, fleet: Fleet) -> None:
     ledger.note("processes started", {member.name: member.started for member in fleet.members})
+    ledger.complain("processes that did not end on SIGTERM", fleet.hung)

@@ -107,8 +107,9 @@ class People:
                         await asyncio.sleep(0.1)
 
     async def _decide(self, asked: Asked, who: str, button: str, platform: str, pause: float) -> None:
-        """Tap until the button is gone, as a person does who sees nothing happen."""
+        """Tap until the button is gone, as a person does who sees nothing happen, and who waits longer each time."""
         await asyncio.sleep(pause)
+        taps = 0
         while True:
             cards = [m for p, m in self._chats.cards_about(asked.order, who) if p == platform]
             open_cards = [(m, decisions(m)) for m in cards]
@@ -117,7 +118,8 @@ class People:
             for message, choices in open_cards:
                 pressed = next((c for c in choices if c["text"] in (button, REASON)), None)
                 if pressed is not None and await self._tap(asked, who, platform, message, pressed):
-                    await asyncio.sleep(self._rng.uniform(1.0, 5.0))  # the button turns grey; one waits
+                    taps += 1
+                    await asyncio.sleep(self._rng.uniform(1.0, 5.0) * min(taps, 6))  # the button turns grey
             await asyncio.sleep(self._rng.uniform(0.5, 2.0))
 
     async def _tap(

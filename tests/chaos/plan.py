@@ -43,6 +43,6 @@ def full(seed: int, engine: str) -> Plan:
         desks=100,
         askers=600,
         in_flight=24,
-        asking=100,
+        asking=40,
         settle_seconds=1_800.0,
     )

@@ -84,7 +84,7 @@ async def run(plan: Plan, *, quiet: bool = False) -> Ledger:
     with tempfile.TemporaryDirectory(prefix="qianshao-chaos-") as name, servers.stand(plan.engine) as far:
         async with _world(plan, Path(name), far) as world:
             await _work(world, found, quiet)
-            ledger.lives(found, world.fleet)
+        ledger.lives(found, world.fleet)
         found.note("logs", _complaints(Path(name)))
     found.note("seed, engine", f"{plan.seed}, {plan.engine}")
     found.note("took", f"{monotonic() - began:.0f} s")
@@ -107,7 +107,7 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
         _send(platform, pace, n, user, done)
         for n, user in zip(range(plan.callbacks), _cycle(company.askers(plan)), strict=False)
     ]
-    wishes = [_wish(people, desk, order, done) for desk, order in _dealt(world.desks)]
+    wishes = [_wish(people, pace, desk, order, done) for desk, order in _dealt(world.desks)]
     work = asyncio.gather(_at_most(plan.in_flight, texts), _at_most(plan.asking, wishes))
     harm = asyncio.create_task(saboteur.strike(plan.faults, lambda: 1.0 if work.done() else done.share))
     try:
@@ -130,11 +130,13 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
 
 async def _send(platform: Platform, pace: Pace, number: int, user: str, done: Done) -> None:
     await pace.turn()
-    await platform.send(number, user, f"没有这回事{number}")
+    # Six digits: four could be the end of somebody's phone number.
+    await platform.send(number, user, f"没有这回事{100_000 + number}")
     done.text()
 
 
-async def _wish(people: People, desk: Desk, order: str, done: Done) -> None:
+async def _wish(people: People, pace: Pace, desk: Desk, order: str, done: Done) -> None:
+    await pace.turn()
     await people.one_refund(desk, order)
     done.refund()
 

@@ -8,6 +8,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -251,6 +252,31 @@ async def test_an_engine_that_hangs_is_noticed_and_found_again(server: FarServer
     finally:
         server.resume()
     await flows(web.courier, worker)
+
+
+async def test_a_process_that_was_stopped_for_a_while_hears_again_and_ends(
+    engine_url: str, fleet: Open
+) -> None:
+    """All its timers are due at once then, and what fails meets what is cancelled (storage/heeding.py)."""
+    running = asyncio.all_tasks()
+    one, two = fleet(engine_url), fleet(engine_url)
+    await up(one, two)
+    talking = asyncio.create_task(_talk(one.courier))
+    for _ in range(2):
+        await asyncio.sleep(0.2)
+        asyncio.get_running_loop().call_soon(time.sleep, 3.6)  # longer than any answer may take
+        await asyncio.sleep(0.05)
+        await flows(two.courier, one, two)
+    talking.cancel()
+    for listener in (one, two):
+        await listener.courier.close()
+    await until(lambda: asyncio.all_tasks() <= running, "every task to end")
+
+
+async def _talk(courier: Courier) -> None:
+    while True:
+        courier.tell("outbox")
+        await asyncio.sleep(0.003)
 
 
 async def test_a_process_that_starts_before_its_engine(server: FarServer, fleet: Open) -> None:

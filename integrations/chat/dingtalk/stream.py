@@ -150,7 +150,8 @@ class StreamClient:
     async def _pause(self, seconds: float) -> bool:
         """Wait; True when a stop came meanwhile."""
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
         except TimeoutError:
             return False
         return True

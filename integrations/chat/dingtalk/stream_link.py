@@ -69,7 +69,8 @@ class Link:
     async def drain(self, seconds: float) -> None:
         """Let a connection that is being replaced finish by itself, but not for ever; then close it."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self.ended.wait()
         await self.close()
 
     async def close(self) -> None:
