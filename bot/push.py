@@ -98,7 +98,7 @@ class PushGate:
             for attempt in range(1, _TRIES + 1):
                 uow = self.desk.db.unit_of_work(trace)
                 at = Hearing(shop.shop_code, shop.capabilities, self.desk.clock.now())
-                heard = await hear(uow, event, at)
+                heard = await hear(uow, event, at, again=attempt > 1)
                 try:
                     await uow.commit()
                 except Conflict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -84,6 +84,10 @@ class Exceptions(Protocol):
 
     async def get(self, number: str) -> OrderException | None: ...
     async def open_of(self, subject: SubjectRef) -> Sequence[OrderException]: ...
+    async def with_open(self, subject_type: str, ids: Sequence[str]) -> Collection[str]:
+        """Which of these subjects have an open one: mostly none, and one question for many."""
+        ...
+
     async def closed_of(self, subject: SubjectRef) -> Sequence[OrderException]:
         """The newest closed one of each kind: what a person has settled is not raised again for the same facts."""
         ...

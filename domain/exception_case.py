@@ -66,7 +66,7 @@ async def settle(
     raise what is new, change what changed, end what is over. What was raised or turned red; `tell` says it. The
     caller commits."""
     open_now = {one.kind: one for one in await uow.exceptions.open_of(about.subject) if one.kind in kinds}
-    settled = {one.kind: one for one in await uow.exceptions.closed_of(about.subject)}
+    settled = {one.kind: one for one in await uow.exceptions.closed_of(about.subject)} if wrong else {}
     raised: list[OrderException] = []
     for one in wrong:
         known = open_now.pop(one.kind, None)

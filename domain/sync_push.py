@@ -39,12 +39,13 @@ class Hearing:
     now: datetime
 
 
-async def hear(uow: UnitOfWork, event: PushEvent, at: Hearing) -> Heard:
+async def hear(uow: UnitOfWork, event: PushEvent, at: Hearing, *, again: bool) -> Heard:
     """Write the event down with what is to be done about it; the caller commits, and only then answers.
 
-    A Conflict at commit means that the same event was committed by another delivery in the meantime.
+    A Conflict at commit means that the event was heard before, or that its order has changed meanwhile: the caller
+    decides once more, `again`. The first time an event is taken for new, as nearly all are; its key in storage says.
     """
-    if await uow.sync.push(at.shop_code, event.key) is not None:
+    if again and await uow.sync.push(at.shop_code, event.key) is not None:
         return Heard.KNOWN
     outcome = await _meaning(uow, event, at)
     settled = {Heard.NEW: PushState.WAITING, Heard.IDLE: PushState.LEFT}.get(outcome, PushState.DONE)

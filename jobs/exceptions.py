@@ -27,9 +27,11 @@ async def on_order(ctx: JobContext, uow: UnitOfWork, orders: Sequence[Order]) ->
     """Whatever is wrong with these orders now is open, whatever no longer is has ended."""
     raised: list[OrderException] = []
     here = around(ctx)
+    open_now = await uow.exceptions.with_open("order", [str(order.id) for order in orders])
     for order in orders:
         wrong = [] if order.state in ENDED else look_at(order, here.policies.exceptions, here.now)
-        raised += await settle(uow, about_order(order), wrong, here, kinds=ORDER_KINDS)
+        if wrong or str(order.id) in open_now:
+            raised += await settle(uow, about_order(order), wrong, here, kinds=ORDER_KINDS)
     await tell(uow, raised, here)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,11 @@ class SqlExceptions:
     async def open_of(self, subject: SubjectRef) -> Sequence[OrderException]:
         given = {"subject_type": subject.type, "subject_id": subject.id, "state": OPEN}
         return await self._select(_OF_SUBJECT, given)
+
+    async def with_open(self, subject_type: str, ids: Sequence[str]) -> Collection[str]:
+        wanted = (_t.subject_type == subject_type, _t.subject_id.in_(list(ids)), _t.state == OPEN)
+        statement = sa.select(_t.subject_id).where(*wanted)
+        return frozenset(await self._engines.read(lambda c: c.execute(statement).scalars().all()))
 
     async def closed_of(self, subject: SubjectRef) -> Sequence[OrderException]:
         given = {"subject_type": subject.type, "subject_id": subject.id, "state": CLOSED}

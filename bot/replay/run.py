@@ -162,7 +162,8 @@ class Run:
             return
         for attempt in range(1, _PUSH_TRIES + 1):
             uow = self._desk.db.unit_of_work(new_trace())
-            await hear(uow, event, Hearing(code, shop.capabilities, self._desk.clock.now()))
+            at = Hearing(code, shop.capabilities, self._desk.clock.now())
+            await hear(uow, event, at, again=attempt > 1)
             try:
                 await uow.commit()
             except Conflict:
