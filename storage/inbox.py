@@ -69,6 +69,9 @@ class Inbox(RowQueue):
         """Rows due now, oldest first, marked as running until the lease ends. Rows that share a lane or a subject with
         what another process has in hand stay where they are; `in_hand` counts our own rows by lane, so that a flood
         from one sender leaves room for others."""
+        if await self._nothing_due():
+            self.held_back = False
+            return []
         asked = Claim(self._now(), limit, lease_seconds, self.owner, in_hand or {})
         items, self.held_back = await self._engines.write(partial(claim_rows, asked=asked))
         return items

@@ -59,6 +59,8 @@ class Outbox(RowQueue):
     async def claim(self, limit: int, lease_seconds: float, busy_lanes: Collection[str]) -> list[OutboxItem]:
         """The next row of each lane that has one and is not busy, marked as running until the lease ends
         before it is handed out."""
+        if await self._nothing_due():
+            return []
         claim = partial(
             _claim,
             now=self._now(),
