@@ -82,7 +82,9 @@ class CardDelivery:
         uow = self.db.unit_of_work(item.outgoing.trace_id)
         sent = await uow.cards.get(body.card_id)
         if sent is None or (sent.state == LOST and not body.force):
-            return await self._nothing(item, "no live card")  # a tap on a lost card forces: it shows a way to it
+            return await self._nothing(
+                item, "no live card"
+            )  # a tap on a lost card forces: it shows a way to it
         account = sent.recipient.account
         card = await self.render(uow, sent.subject, sent.params, account, item.outgoing.trace_id)
         if card is None:
