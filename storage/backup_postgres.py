@@ -169,6 +169,8 @@ def _close_up(connection: Connection, contents: Contents, keys: DataKeys) -> Non
         )
     schema.upgrade(connection)
     schema.check_key(connection, keys)
+    # Whoever worked when the backup was made does not work here: what they had in hand is free at the first beat.
+    connection.execute(sa.text("UPDATE processes SET seen_at = 0"))
     for table in contents.tables:
         if sa.inspect(connection).has_table(table):
             connection.execute(sa.text(f"ANALYZE {_quoted(table)}"))  # or the first look-ups get a bad plan

@@ -117,6 +117,8 @@ async def test_a_desk_on_the_restored_database_knows_the_same(
     after = await all_rows(here)
     said = await bot("restore", str(file), "--config", str(write_config(tmp_path / "b", there)))
     assert "已恢复" in said
+    async with opened(there) as db:
+        assert [one.name for one in await db.processes.living()] == []  # nor would they hold rows in hand
     restored = await all_rows(there)
     for table in ("orders", "order_refs", "refunds", "exceptions", "marks"):
         assert restored[table] in (before[table], after[table])
