@@ -81,10 +81,9 @@ class CardDelivery:
     async def refresh(self, item: OutboxItem, body: RefreshCard) -> str:
         uow = self.db.unit_of_work(item.outgoing.trace_id)
         sent = await uow.cards.get(body.card_id)
+        # A tap on a lost card forces: it brings a new way to it.
         if sent is None or (sent.state == LOST and not body.force):
-            return await self._nothing(
-                item, "no live card"
-            )  # a tap on a lost card forces: it shows a way to it
+            return await self._nothing(item, "no live card")
         account = sent.recipient.account
         card = await self.render(uow, sent.subject, sent.params, account, item.outgoing.trace_id)
         if card is None:

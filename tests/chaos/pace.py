@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import asyncpg
 
+from storage.heeding import heeding
 from tests.chaos import ledger
 
 MOST_WAITING = 600  # rows of inbox and outbox that are due; beyond, nobody writes
@@ -37,7 +38,7 @@ class Pace:
     async def _look(self) -> None:
         while True:
             with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                waiting = sum((await ledger.settled(self._database)).values())
+                waiting = sum((await heeding(ledger.settled(self._database))).values())
                 if waiting > MOST_WAITING:
                     self._open.clear()
                 else:
