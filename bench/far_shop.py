@@ -10,19 +10,14 @@ import asyncio
 import itertools
 import json
 import sys
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
-from typing import Any
 
 import aiohttp
-import orjson
 
-from bench.orders import name, number, phone, waybill
-from sandbox.shops.custom.signing import signature
+from bench.pushes import address, order, push, signed
 
-SECRET = "bench-secret-of-a-shop"
 CLIENTS = 32
 SHIP_EACH = 10  # every tenth order ships …
 SHIP_AFTER = 20.0  # … so many seconds after it was sold
@@ -87,9 +82,9 @@ class Shop:
         return told
 
     def _begin(self, event: str, k: int, *, shipped: bool) -> None:
-        body = orjson.dumps(
-            {"event": event, "shop_code": self._plan.shop, "order": _order(self._plan, k, shipped)}
-        )
+        n, now = self._plan.first + k, datetime.now(UTC)
+        paid = now - LIGHT_AGE + timedelta(seconds=LIGHT_AFTER) if k % LIGHT_EACH == 0 else now
+        body = push(event, self._plan.shop, order(n, paid, now, shipped=shipped))
         task = asyncio.ensure_future(self._push(event, f"{event}.{self._plan.first + k:012d}", body))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -105,15 +100,7 @@ class Shop:
         self.told.lost += 1
 
     async def _try(self, event: str, event_id: str, body: bytes) -> int:
-        at = int(time.time())
-        headers = {
-            "Content-Type": "application/json",
-            "X-Event-Id": event_id,
-            "X-Event-Type": event,
-            "X-Timestamp": str(at),
-            "X-Signature": signature(SECRET, at, body),
-        }
-        url = f"http://127.0.0.1:{self._plan.port}/push/custom/{self._plan.shop}"
+        headers, url = signed(event, event_id, body), address(self._plan.port, self._plan.shop)
         client = self._clients[next(self._turn) % CLIENTS]
         began = perf_counter()
         try:
@@ -124,40 +111,6 @@ class Shop:
             status = 0
         self.told.latencies.append(perf_counter() - began)
         return status
-
-
-def _order(plan: Plan, k: int, shipped: bool) -> dict[str, Any]:
-    """The contract's order (docs/custom.md); the k-th is a function of k but for its times."""
-    n, now = plan.first + k, datetime.now(UTC)
-    paid = now - LIGHT_AGE + timedelta(seconds=LIGHT_AFTER) if k % LIGHT_EACH == 0 else now
-    found: dict[str, Any] = {
-        "platform_order_id": number(n),
-        "status": "SHIPPED" if shipped else "PAID",
-        "currency": "CNY",
-        "created_at": paid.isoformat(),
-        "paid_at": paid.isoformat(),
-        "modified_at": now.isoformat(),
-        "amount_goods": 12900,
-        "amount_discount_seller": 0,
-        "amount_post": 0,
-        "amount_paid": 12900,
-        "buyer_id": f"buyer-{n % 300_000}",
-        "receiver": {
-            "name": name(n),
-            "phone": phone(n),
-            "province": "浙江省",
-            "city": "杭州市",
-            "district": "西湖区",
-            "address": f"测试路{n % 2000}号{n % 30}幢",
-        },
-        "items": [
-            {"sub_id": f"{number(n)}-1", "sku_code": "TEA-250", "title": "绿茶250g", "qty": 1,
-             "price_minor": 12900, "paid_minor": 12900},
-        ],
-    }  # fmt: skip
-    if shipped:
-        found["shipments"] = [{"carrier_code": "SF", "waybill_no": waybill(n), "shipped_at": now.isoformat()}]
-    return found
 
 
 async def _run(plan: Plan) -> Told:

@@ -18,11 +18,11 @@ import asyncpg
 
 from bench import callbacks, far_people, far_shop, million, settings
 from bench.callbacks import App
-from bench.far_shop import SECRET
 from bench.fleet import Fleet, dsn, fleet, standing_servers, upgrade, write_config
 from bench.machine import ROOT
 from bench.postgres_copy import copy_orders
 from bench.processes import OURS, server
+from bench.pushes import SECRET
 
 SHOP = "mall"
 USERS = 500

@@ -77,6 +77,7 @@ class Deliverer:
             db.outbox.next_due,
             # It may have gone out: that counts as a try.
             lambda item_id: db.outbox.retry(item_id, "the database was away", scene.clock.now()),
+            db.outbox.release_unknown,
             page=0 if db.embedded else SHARE,
         )
         self._pump = Pump(

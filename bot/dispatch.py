@@ -94,7 +94,8 @@ class Dispatcher:
             db.inbox.release,
             db.inbox.retry,
             db.inbox.next_due,
-            lambda item_id: db.inbox.postpone(item_id, "the database was away", scene.clock.now()),
+            lambda item_id: db.inbox.release((item_id,)),
+            db.inbox.release_unknown,
             lambda: db.inbox.held_back,
             0 if db.embedded else SHARE,
         )

@@ -38,7 +38,7 @@ class Source(Generic[R]):
     """What a pump needs of a queue: `claim(room, rows in hand by first lane)`; `wake` is set by whatever may have made
     a row ready. `held`: the last claim passed over rows that wait for another process. `page`: rows of one claim at
     most, so that several processes share a burst; 0 for as many as there is room for. `hand_back`: a row that could not
-    be settled because the database was away is ready again."""
+    be settled because the database was away is ready again; `release_unknown`: so is all in our name but these."""
 
     name: str
     wake: Wake
@@ -46,7 +46,8 @@ class Source(Generic[R]):
     release: Callable[[Sequence[int]], Awaitable[int]]
     retry: Callable[[int, str, datetime], Awaitable[bool]]
     next_due: Callable[[], Awaitable[datetime | None]]
-    hand_back: Callable[[int], Awaitable[bool]]
+    hand_back: Callable[[int], Awaitable[object]]
+    release_unknown: Callable[[Collection[int]], Awaitable[int]]
     held: Callable[[], bool] = field(default=lambda: False)
     page: int = 0
 
@@ -77,6 +78,7 @@ class Pump(Generic[R]):
         self._in_hand: set[int] = set()
         self._crowd: Counter[str] = Counter()  # rows in hand by their first lane
         self._unsettled: set[int] = set()
+        self._doubt = False  # a claim failed: it may have taken rows all the same
         self._behind = False  # the last claim took all it was allowed to
         self._begun: set[int] = set()
         self._task: asyncio.Task[None] | None = None
@@ -93,9 +95,18 @@ class Pump(Generic[R]):
             await self._task
         self._task = None
         await self._lanes.drain(seconds)
-        for item_id in self._begun:  # cut off: the try counts, for something may have gone out
-            await self._source.retry(item_id, "cut off by a stop", self._clock.now())
-        await self._source.release(sorted(self._in_hand - self._begun))
+        try:
+            for item_id in self._begun:  # cut off: the try counts, for something may have gone out
+                await self._source.retry(item_id, "cut off by a stop", self._clock.now())
+            await self._source.release(sorted(self._in_hand - self._begun))
+        except StorageUnavailable as error:  # whoever misses this process frees its rows
+            log.error(
+                "rows could not be handed back",
+                queue=self._source.name,
+                rows=len(self._in_hand),
+                error=str(error),
+            )
+            return
         if self._in_hand:
             log.info("handed back", queue=self._source.name, rows=len(self._in_hand), cut=len(self._begun))
 
@@ -121,6 +132,9 @@ class Pump(Generic[R]):
         for item_id in list(self._unsettled):
             await self._source.hand_back(item_id)
             self._unsettled.discard(item_id)
+        if self._doubt:
+            await self._source.release_unknown(self._in_hand)
+            self._doubt = False
         life = self._pulse.life if self._pulse else 0
         page = min(room, self._source.page or room)
         # Shielded: a stop in the middle of a claim must not leave claimed rows without an owner.
@@ -128,7 +142,13 @@ class Pump(Generic[R]):
         try:
             rows = await asyncio.shield(claim)
         except asyncio.CancelledError:
-            self._in_hand.update(row.id for row in await claim)
+            with suppress(
+                StorageUnavailable
+            ):  # then nobody knows of them: whoever misses this process frees them
+                self._in_hand.update(row.id for row in await claim)
+            raise
+        except StorageUnavailable:
+            self._doubt = True
             raise
         self._behind = 0 < page <= len(rows)
         for row in rows:

@@ -62,9 +62,16 @@ class Processes:
         return await self._engines.write(lambda connection: _bury(connection, self.owner))
 
     async def leave(self) -> None:
-        """This process ends by itself, with nothing in hand."""
+        """This process ends by itself. One that could not hand back what it had in hand stays in the list, so that it
+        is missed and buried."""
         if self.shared:
-            gone = sa.delete(table).where(_t.name == self.owner)
+            held = (
+                sa.exists().where(
+                    queue.c.owner == self.owner, queue.c.state == RUNNING, queue.c.due.is_not(None)
+                )
+                for queue in (inbox, outbox)
+            )
+            gone = sa.delete(table).where(_t.name == self.owner, *(~rows for rows in held))
             await self._engines.write(lambda connection: connection.execute(gone))
 
     async def living(self) -> list[Process]:

@@ -56,15 +56,13 @@ class RowQueue:
         """Give back rows that were claimed and not begun (graceful stop); the try does not count."""
         if not item_ids:
             return 0
-        t, now = self._table.c, self._now()
-        statement = (
-            sa.update(self._table)
-            .where(t.id.in_(list(item_ids)), t.state == RUNNING, t.owner == self.owner)
-            .values(state=READY, due=now, attempts=t.attempts - 1)
-        )
-        count = await self._engines.write(lambda connection: connection.execute(statement).rowcount)
-        self.wake.set()
-        return count
+        return await self._give_back(self._table.c.id.in_(list(item_ids)))
+
+    async def release_unknown(self, known: Collection[int]) -> int:
+        """Give back what runs in this process's name besides what it knows of: a claim took it, and the answer to the
+        commit never came."""
+        running = sa.and_(self._table.c.due.is_not(None), self._table.c.id.not_in(list(known)))
+        return await self._give_back(running)
 
     async def postpone(self, item_id: int, why: str, due: datetime) -> bool:
         """Its time has not come yet; ready again from `due` on. Neither a try nor a failure."""
@@ -104,6 +102,17 @@ class RowQueue:
 
     def _now(self) -> int:
         return to_micros(self._clock.now())
+
+    async def _give_back(self, which: sa.ColumnElement[bool]) -> int:
+        t = self._table.c
+        statement = (
+            sa.update(self._table)
+            .where(which, t.state == RUNNING, t.owner == self.owner)
+            .values(state=READY, due=self._came, attempts=t.attempts - 1)
+        )
+        count = await self._engines.write(lambda connection: connection.execute(statement).rowcount)
+        self.wake.set()
+        return count
 
     def _recover(self, connection: Connection, now: int) -> int:
         t = self._table.c

@@ -10,7 +10,8 @@ KIND = "dingtalk.counter"
 
 
 class Counters:
-    """`accepted` messages of the bot, `updates` of cards, `callbacks` started (messages, taps, events), by app."""
+    """`accepted` messages of the bot, `updates` of cards, `callbacks` started (messages, taps, events), calls refused
+    as `too_many` in one second (planted refusals left out), by app."""
 
     def __init__(self, world: World) -> None:
         self._store = world.store

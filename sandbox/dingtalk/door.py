@@ -109,7 +109,10 @@ class Door:
         faults, path = self._world.faults, endpoint.path
         if faults.take(NAME, "permission", path) or (endpoint.scope and endpoint.scope not in app.scopes):
             raise _no_scope(endpoint)
-        if faults.take(NAME, "429", path) or not self._tenant.quota.within_rate(app.name, endpoint.path):
+        if faults.take(NAME, "429", path):
+            raise _too_fast(endpoint)
+        if not self._tenant.quota.within_rate(app.name, endpoint.path):
+            self._tenant.counters.add(app.name, "too_many")
             raise _too_fast(endpoint)
         if faults.take(NAME, "quota", path) or (endpoint.metered and not self._tenant.quota.use("calls")):
             raise _quota_used(endpoint)

@@ -204,7 +204,7 @@ class DingTalk:
         return {"chat": chat, "name": group.name, "members": group.members, "robots": group.robots}
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """What reached this platform, by app: accepted, updates, callbacks."""
+        """What reached this platform, by app: accepted, updates, callbacks; too_many, calls it refused."""
         return self.tenant.counters.listing()
 
     async def settle(self) -> None:

@@ -8,7 +8,8 @@ from sandbox.world import World
 
 
 class Counters:
-    """`accepted` and `dropped` person-messages, `updates` of cards, `callbacks` made, by app."""
+    """`accepted` and `dropped` person-messages, `updates` of cards, `callbacks` made, calls refused as `too_many`
+    (45009 that nobody planted), by app."""
 
     def __init__(self, world: World) -> None:
         self._world = world

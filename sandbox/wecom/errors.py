@@ -107,6 +107,10 @@ class WecomError(Exception):
         super().__init__(f"{code} {self.text}")
 
 
+class Planted(WecomError):
+    """A refusal that somebody planted: no limit was reached."""
+
+
 def payload(error: WecomError, remote: str) -> dict[str, Any]:
     """The answer with the tail that every WeCom errmsg carries (§1.2)."""
     hint = "".join(random.choices("0123456789", k=25))

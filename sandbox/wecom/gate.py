@@ -15,13 +15,15 @@ from aiohttp import web
 from sandbox.faults import Fault
 from sandbox.wecom import errors, lenient_json, switches
 from sandbox.wecom.apps import App
-from sandbox.wecom.errors import WecomError
+from sandbox.wecom.counters import Counters
+from sandbox.wecom.errors import Planted, WecomError
 from sandbox.wecom.throttle import Tally
 from sandbox.wecom.timeline import Timeline
 from sandbox.wecom.tokens import Tokens
 from sandbox.world import World
 
 PER_MINUTE, PER_HOUR = 10_000, 150_000  # one corp, one cgi
+TOO_MANY = 45009
 UPLOAD_BYTES = 25 * 1024 * 1024
 KEPT_CHARS = 20_000
 SECRETS = re.compile(r"((?:access_token|corpsecret|key)=|\"access_token\":\s*\")[^&\"\s]+")
@@ -81,10 +83,11 @@ def redact(text: str) -> str:
 class Gate:
     """Wraps endpoints into aiohttp handlers."""
 
-    def __init__(self, world: World, tokens: Tokens, timeline: Timeline) -> None:
+    def __init__(self, world: World, tokens: Tokens, timeline: Timeline, counters: Counters) -> None:
         self._world = world
         self._tokens = tokens
         self._timeline = timeline
+        self._counters = counters
         self._tally = Tally(world.clock)
 
     def open(self, method: str, path: str, endpoint: Endpoint, *, token: bool = True) -> web.RouteDef:
@@ -114,6 +117,8 @@ class Gate:
             self._admit(call, token=token)
             result = endpoint(call)
         except WecomError as error:
+            if error.code == TOO_MANY and call.caller is not None and not isinstance(error, Planted):
+                self._counters.add(call.app.name, "too_many")
             body = errors.payload(error, call.remote)
             body["errmsg"] = call.warning + body["errmsg"]
             return errors.answer(body)
@@ -134,12 +139,12 @@ class Gate:
         allowed = switches.value(self._world, "ip_allowlist")
         if allowed != "off" and call.remote not in {a.strip() for a in allowed.split(",")}:
             raise WecomError(60020)
-        for kind, code in (("busy", -1), ("429", 45009), ("concurrency", 45033)):
+        for kind, code in (("busy", -1), ("429", TOO_MANY), ("concurrency", 45033)):
             if self._strikes(kind, call.path):
-                raise WecomError(code)
+                raise Planted(code)
         minute = self._tally.admit(call.path, PER_MINUTE, 60)
         if not minute or not self._tally.admit(call.path, PER_HOUR, 3600):
-            raise WecomError(45009)
+            raise WecomError(TOO_MANY)
         if switches.is_on(self._world, "refuse_unicode_escapes") and re.search(
             rb"\\u[0-9a-fA-F]{4}", call.raw
         ):

@@ -52,7 +52,7 @@ class WecomPlatform:
         self._client = Client(
             world, self.apps, self.members, self.timeline, self.media, codes, self.postman, self.chats
         )
-        self._gate = Gate(world, self.tokens, self.timeline)
+        self._gate = Gate(world, self.tokens, self.timeline, self.counts)
 
     def routes(self) -> list[web.RouteDef]:
         """Every endpoint of wecom.md §10 the simulator has, then 404 with a loud record."""
@@ -172,7 +172,7 @@ class WecomPlatform:
         return self.chats.leave(chat, self.members.expect(str(wish.get("leave") or "")).wecom)
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """What reached this platform, by app: accepted, dropped, updates, callbacks."""
+        """What reached this platform, by app: accepted, dropped, updates, callbacks; too_many, calls it refused."""
         return self.counts.listing()
 
     async def settle(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from domain.chat import Message, Recipient, SentCard, Tap
 from domain.outbox import SendCard, SendText
 from domain.ports import Conflict
 from handlers.router import Context
+from storage.errors import StorageUnavailable
+from storage.items import InboxItem
 from tests.bot.kit import NO_ROUTES, SUBJECT, Entry, Small, account, tap_item, text_item, until
 
 Handler = Callable[[Context], Awaitable[None]]
@@ -180,6 +183,49 @@ async def test_a_hanging_handler_is_cut_off_and_tried_again(desk: Small) -> None
         desk.advance(1.0)
         await until(lambda: all_done(desk))
     assert len(runs) == 2
+
+
+async def test_what_a_claim_took_before_its_answer_was_lost_is_worked_on_soon(
+    desk: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, lost, handled = desk.db.inbox.claim, list[InboxItem](), list[str]()
+
+    async def handle(ctx: Context) -> None:
+        handled.append(words(ctx))
+
+    async def without_answer(*given: Any) -> list[InboxItem]:
+        """Committed, but the connection broke before we were told."""
+        found = await claim(*given)
+        if found and not lost:
+            lost.extend(found)
+            raise StorageUnavailable("connection was closed in the middle of operation")
+        return found
+
+    monkeypatch.setattr(desk.db.inbox, "claim", without_answer)
+    async with dispatching(desk, handle):
+        await desk.receive(text_item("linxiaoman", "first", "1"))
+        await until(lambda: all_done(desk))
+    assert (len(lost), handled) == (1, ["first"])
+    assert await desk.rows("SELECT attempts FROM inbox") == [(1,)]
+
+
+async def test_a_stop_while_the_database_is_away_ends_all_the_same(
+    desk: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def endless(_ctx: Context) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def away(*_given: object) -> bool:
+        raise StorageUnavailable("connection refused")
+
+    monkeypatch.setattr(desk.db.inbox, "retry", away)
+    async with dispatching(desk, endless, stop=0.05):
+        await desk.receive(text_item("linxiaoman", "x", "1"))
+        await begun.wait()
+    assert await states(desk) == ["running"], "whoever misses this process frees it"
 
 
 async def test_a_stop_finishes_what_is_in_hand_and_hands_back_the_rest(desk: Small) -> None:

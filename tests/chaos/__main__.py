@@ -21,11 +21,12 @@ def main() -> int:
     )
     parser.add_argument("--callbacks", type=int, help="signed texts (default 100000)")
     parser.add_argument("--refunds", type=int, help="refunds (default 10000)")
+    parser.add_argument("--late", type=int, help="late orders that tills push (default 2000)")
     parser.add_argument("--faults", type=int, help="faults (default 1000)")
     parser.add_argument("--desks", type=int, help="shops (default 100)")
     args = parser.parse_args()
     plan = full(args.seed, args.engine)
-    wanted = {name: getattr(args, name) for name in ("callbacks", "refunds", "faults", "desks")}
+    wanted = {name: getattr(args, name) for name in ("callbacks", "refunds", "late", "faults", "desks")}
     plan = replace(plan, **{name: value for name, value in wanted.items() if value is not None})
     found = asyncio.run(run(plan))
     print(found, flush=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from bench.pushes import SECRET
 from bench.sandbox_api import SandboxApi
 from bot.database import open_from
 from bot.settings import load
@@ -17,6 +18,7 @@ from domain.money import Money
 from domain.order import Item, Order, OrderKey, OrderState, Receiver
 from storage.bulk import upsert_orders
 from tests.chaos.plan import Plan
+from tests.chaos.till import RED, YELLOW
 
 AMOUNT = "60.00"  # yuan: above what the rule approves by itself, below the second confirmation
 APPROVERS = 2
@@ -30,15 +32,13 @@ SWITCHES = {
     "wecom.account_limit": "100000",
     "dingtalk.redelivery_seconds": "3",
     "dingtalk.redelivery_attempts": "60",
-    "dingtalk.redelivery_new_message_id": "off",
-    "dingtalk.qps": "100",
     "dingtalk.monthly_calls": "100000000",  # a paid edition
     "dingtalk.monthly_messages": "100000000",
 }
-# What the shop's other orders would set off is not the matter here.
-_POLICIES = {
+# What the shop's other orders would set off is not the matter here; each late order of a till gets a card of its own.
+_POLICIES: dict[str, Any] = {
     "exceptions": {"off": ["address", "watch_word", "stock", "stuck", "payment", "quarantine", "effect"]},
-    "sla": {"rules": [], "gauges": {"backlog_growth": 0}},
+    "sla": {"quiet": "", "fold_at": 1_000_000, "gauges": {"backlog_growth": 0}},
 }
 _JOBS = {
     "sync": {"enabled": False},
@@ -72,13 +72,19 @@ def desks(plan: Plan) -> list[Desk]:
     ]
 
 
+def tills(plan: Plan) -> list[str]:
+    """Shops of one's own, each with a packer of its own."""
+    return [f"till{t:02d}" for t in range(plan.tills)]
+
+
 def askers(plan: Plan) -> list[str]:
     return [f"says{n:04d}" for n in range(plan.askers)]
 
 
 async def furnish(api: SandboxApi, company: Sequence[Desk], plan: Plan) -> dict[str, Any]:
     """People, apps and orders in the sandbox; the sections of the settings that name them."""
-    await api.post("/switches", **SWITCHES)
+    renewed = plan.stream("switches").choice(("on", "off"))
+    await api.post("/switches", **SWITCHES, **{"dingtalk.redelivery_new_message_id": renewed})
     credentials = await api.get("/credentials")
     wecom, dingtalk = credentials["wecom"][0], credentials["dingtalk"][0]
     staff: list[dict[str, Any]] = []
@@ -91,13 +97,18 @@ async def furnish(api: SandboxApi, company: Sequence[Desk], plan: Plan) -> dict[
             ("客服", *["财务"] * APPROVERS), (desk.requester, *desk.approvers), strict=True
         ):
             await api.post("/people", name=account, role=role, wecom=account, dingtalk=account)
-            staff.append(_person(desk, account))
+            staff.append(_person(desk.code, account, "service" if account == desk.requester else "finance"))
         shop = await api.post("/apps", platform="taobao", shop=SHOP)
         keys = {name: shop[name] for name in ("api_base", "app_key", "app_secret", "session", "tmall")}
         shops[desk.code] = {"platform": "taobao", "name": desk.code, "rate_per_second": 40, **keys}
         for start in range(0, len(desk.orders), 200):
             forms = [_form(number) for number in desk.orders[start : start + 200]]
             await api.post("/orders", shop=SHOP, orders=forms)
+    for till in tills(plan):
+        packer = f"packs-{till}"
+        await api.post("/people", name=packer, role="仓库", wecom=packer, dingtalk=packer)
+        staff.append(_person(till, packer, "warehouse"))
+        shops[till] = {"platform": "custom", "name": till, "secret": SECRET}
     names = ("api_base", "corp_id", "agent_id", "secret", "token", "encoding_aes_key")
     streams = ("api_base", "oapi_base", "client_id", "client_secret", "robot_code")
     return {
@@ -110,11 +121,11 @@ async def furnish(api: SandboxApi, company: Sequence[Desk], plan: Plan) -> dict[
     }
 
 
-def _person(desk: Desk, account: str) -> dict[str, Any]:
+def _person(shop: str, account: str, role: str) -> dict[str, Any]:
     return {
         "name": account,
-        "roles": ["service" if account == desk.requester else "finance"],
-        "shops": [desk.code],
+        "roles": [role],
+        "shops": [shop],
         "accounts": {"wecom": f"main/{account}", "dingtalk": f"main/{account}"},
     }
 
@@ -145,12 +156,25 @@ def write_settings(folder: Path, port: int, sections: dict[str, Any], urls: dict
         "security": {"data_key": DATA_KEY},
         "logging": {"level": "warning"},
         "jobs": _JOBS,
-        "policies": _POLICIES,
+        "policies": {**_POLICIES, "sla": {**_POLICIES["sla"], "rules": [_late_rule(sections["shops"])]}},
         **sections,
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(data, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path
+
+
+def _late_rule(shops: dict[str, Any]) -> dict[str, Any]:
+    """For the tills' orders alone."""
+    return {
+        "name": "late",
+        "title": "待发货",
+        "states": ["paid", "to_ship"],
+        "counts_from": "paid_at",
+        "yellow": f"{YELLOW.total_seconds() / 3600:.0f}h",
+        "red": f"{RED.total_seconds() / 3600:.0f}h",
+        "shops": [code for code, shop in shops.items() if shop["platform"] == "custom"],
+    }
 
 
 async def stock(config: Path, company: Sequence[Desk], clock: Clock) -> None:

@@ -13,7 +13,7 @@ from bench.sandbox_api import SandboxApi
 from tests.chaos.callbacks import Sent
 from tests.chaos.fleet import Fleet
 from tests.chaos.people import Asked, Chats, decisions
-from tests.office import PLATFORMS, summary
+from tests.office import summary
 
 _FEN = 6000  # of every refund
 _SHOWN_MOST = 10
@@ -42,31 +42,33 @@ class Ledger:
 
 
 async def settled(database: str) -> dict[str, int]:
-    """Rows that still have something to do now or soon; runs of jobs do not count."""
+    """What still has something to do now or soon; runs of jobs do not count."""
     connection = await asyncpg.connect(database, timeout=5)
     try:
         counts = {}
         for table in ("inbox", "outbox"):
             counts[table] = await connection.fetchval(f"SELECT count(*) FROM {table} WHERE due IS NOT NULL")
+        for table in ("order_changes", "alert_timers"):
+            counts[table] = await connection.fetchval(f"SELECT count(*) FROM {table}")
         return counts
     finally:
         await connection.close()
 
 
 async def audit(
-    ledger: Ledger, database: str, api: SandboxApi, chats: Chats, sent: Sequence[Sent], asked: Sequence[Asked]
+    ledger: Ledger,
+    connection: asyncpg.Connection,
+    api: SandboxApi,
+    chats: Chats,
+    sent: Sequence[Sent],
+    asked: Sequence[Asked],
 ) -> None:
     """Every promise of the issue, one after the other."""
-    for platform in PLATFORMS:
-        await chats.news(platform)
-    connection = await asyncpg.connect(database, timeout=10)
-    try:
-        await _callbacks(ledger, connection, chats, sent)
-        await _refunds(ledger, connection, api, chats, asked)
-        await _slots(ledger, connection)
-        await _letters(ledger, connection)
-    finally:
-        await connection.close()
+    await _callbacks(ledger, connection, chats, sent)
+    await _refunds(ledger, connection, api, chats, asked)
+    await _slots(ledger, connection)
+    await _letters(ledger, connection)
+    await _limits(ledger, api)
 
 
 async def _callbacks(
@@ -157,7 +159,7 @@ def _cards(ledger: Ledger, chats: Chats, refunds: dict[str, Any], approvers: set
         end = words[number]
         title = f"{message['card'].get('title')} {message['card'].get('replace_text', '')} {text}"
         asks = bool(decisions(message)) and end != "待审批"
-        if (asks or end not in title) and not _told(chats, user, number, end):
+        if (asks or end not in title) and not told(chats, user, number, end):
             wrong.append(f"{platform} {user} {number} {message_id}: {text[:60]!r}, it is {end}")
     ledger.note("refund cards seen", seen)
     ledger.complain("cards that show what is not so", wrong)
@@ -172,7 +174,7 @@ def _end(row: Any) -> str:
     return "已退款" if row["money"] == "success" else "退款失败"
 
 
-def _told(chats: Chats, user: str, number: str, end: str) -> bool:
+def told(chats: Chats, user: str, number: str, end: str) -> bool:
     return any(
         not m.get("card") and number in str(m["text"]) and end in str(m["text"]) for m in chats.of(user)
     )
@@ -192,6 +194,20 @@ async def _letters(ledger: Ledger, connection: asyncpg.Connection) -> None:
         dead = await connection.fetch(f"SELECT id, error FROM {table} WHERE state = 'dead'")
         ledger.note(f"{table} rows laid aside", len(dead))
         ledger.complain(f"{table} rows laid aside", (f"{row['id']} {row['error'][:80]}" for row in dead))
+
+
+async def _limits(ledger: Ledger, api: SandboxApi) -> None:
+    """What the platforms themselves counted as too much; refusals that were planted are not in it."""
+    counters = (await api.get("/effects"))["counters"]
+    over = {
+        f"{platform} {what}": counts[what]
+        for platform, apps in counters.items()
+        for counts in apps.values()
+        for what in ("dropped", "too_many")
+        if counts.get(what)
+    }
+    ledger.note("beyond a platform's limit", over or 0)
+    ledger.complain("beyond a platform's limit", (f"{name} {count}" for name, count in over.items()))
 
 
 def lives(ledger: Ledger, fleet: Fleet) -> None:

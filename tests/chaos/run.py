@@ -22,7 +22,7 @@ from tqdm import tqdm
 from bench.callbacks import App
 from bench.sandbox_api import SandboxApi
 from bot.system_clock import SystemClock
-from tests.chaos import company, ledger, servers
+from tests.chaos import company, late_ledger, ledger, servers
 from tests.chaos.callbacks import Platform
 from tests.chaos.company import Desk
 from tests.chaos.fleet import ROOT, Fleet, Member
@@ -32,6 +32,8 @@ from tests.chaos.people import Chats, People
 from tests.chaos.plan import Plan
 from tests.chaos.saboteur import Saboteur
 from tests.chaos.servers import Servers
+from tests.chaos.till import Tills
+from tests.office import PLATFORMS
 from tests.servers import free_port
 from tests.wire import Wire
 
@@ -108,7 +110,12 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
         for n, user in zip(range(plan.callbacks), _cycle(company.askers(plan)), strict=False)
     ]
     wishes = [_wish(people, pace, desk, order, done) for desk, order in _dealt(world.desks)]
-    work = asyncio.gather(_at_most(plan.in_flight, texts), _at_most(plan.asking, wishes))
+    tills = Tills(world.session, world.port, company.tills(plan), plan.stream("tills"))
+    work = asyncio.gather(
+        _at_most(plan.in_flight, texts),
+        _at_most(plan.asking, wishes),
+        _push(tills, plan.late, done),
+    )
     harm = asyncio.create_task(saboteur.strike(plan.faults, lambda: 1.0 if work.done() else done.share))
     try:
         await asyncio.gather(work, harm)
@@ -125,7 +132,29 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
         "faults",
         f"{sum(struck[name] for name in struck if ' ' in name or name == 'copies')}: {dict(sorted(struck.items()))}",
     )
-    await ledger.audit(found, world.database, world.api, chats, platform.sent, people.asked)
+    await _audit(world, found, chats, platform, people, tills)
+
+
+async def _audit(
+    world: World, found: Ledger, chats: Chats, platform: Platform, people: People, tills: Tills
+) -> None:
+    for name in PLATFORMS:
+        await chats.news(name)
+    connection = await asyncpg.connect(world.database, timeout=10)
+    try:
+        await ledger.audit(found, connection, world.api, chats, platform.sent, people.asked)
+        await late_ledger.audit(found, connection, chats, tills.late)
+    finally:
+        await connection.close()
+
+
+async def _push(tills: Tills, count: int, done: Done) -> None:
+    """Late orders, spread over the people's work."""
+    async with asyncio.TaskGroup() as under_way:
+        for n in range(count):
+            while done.share < n / count:
+                await asyncio.sleep(0.1)
+            under_way.create_task(tills.one_late(n))
 
 
 async def _send(platform: Platform, pace: Pace, number: int, user: str, done: Done) -> None:

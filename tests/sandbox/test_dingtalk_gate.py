@@ -71,6 +71,9 @@ async def test_throttling_is_a_403_of_its_own_and_ends_with_the_second() -> None
         kit.world.clock.advance(1)
         assert (await kit.api("POST", SEND, kit.robot_send("0101")))[0] == 200
         assert len(kit.seen("0101")) == 21, "a refused call sends nothing"
+        kit.plant("429")
+        assert (await kit.api("POST", SEND, kit.robot_send("0101")))[0] == 403
+        assert kit.sim.counters()["main"]["too_many"] == 1, "what was planted is nobody's excess"
 
 
 async def test_a_missing_scope_names_itself() -> None:

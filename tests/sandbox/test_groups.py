@@ -44,6 +44,7 @@ async def test_person_times_of_a_wecom_corp_in_an_hour() -> None:
         text = {"chatid": "room1", "msgtype": "text", "text": {"content": "请看"}}
         assert tally.admit("corp", 150_000, 3600, 149_999)
         assert (await rig.call("appchat/send", text))["errcode"] == 45009
+        assert rig.wecom.counters()["main"]["too_many"] == 1
         rig.world.clock.advance(3600)
         await rig.get_token()
         assert (await rig.call("appchat/send", text))["errcode"] == 0

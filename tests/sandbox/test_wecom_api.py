@@ -266,6 +266,7 @@ async def test_faults_that_refuse(rig: Rig, kind: str, code: int) -> None:
     rig.world.faults.plant(Fault("wecom", kind, count=1))
     assert (await rig.send())["errcode"] == code
     assert rig.seen() == []
+    assert "too_many" not in rig.wecom.counters().get("main", {}), "what was planted is nobody's excess"
     await rig.get_token()
     assert (await rig.send())["errcode"] == 0
 

@@ -135,6 +135,38 @@ async def test_the_work_of_a_dead_process_is_free_at_once(pair: tuple[Database, 
     assert not await one.processes.beat(["worker"], "host", "1"), "it learns that it was taken for dead"
 
 
+async def test_what_a_claim_took_without_telling_is_given_back(
+    pair: tuple[Database, Database], clock: ManualClock
+) -> None:
+    """The answer to the claim's commit was lost: the row runs in the name of a process that does not know of it."""
+    one, two = pair
+    for key, lane in (("known", "zhou"), ("unknown", "lin"), ("next", "lin")):
+        await say(one, key, lane)
+        clock.advance(1)
+    [known, _] = await one.inbox.claim(2, 120)
+    assert await claimed(two) == [], "the next of the lane waits"
+    assert await one.inbox.release_unknown([known.id]) == 1
+    given = await two.inbox.claim(10, 120)
+    assert [(item.key, item.attempts) for item in given] == [("unknown", 1), ("next", 1)]
+    assert await two.inbox.release_unknown([]) == 2
+    assert await one.inbox.release_unknown([known.id]) == 0
+
+
+async def test_a_process_that_leaves_with_something_in_hand_is_missed(
+    pair: tuple[Database, Database],
+) -> None:
+    one, two = pair
+    for db in pair:
+        await db.processes.beat(["worker"], "host", "1")
+    await say(one, "k1", "lin")
+    [item] = await one.inbox.claim(10, 120)
+    await one.processes.leave()
+    assert [p.name for p in await two.processes.living()] == ["one", "two"]
+    await one.inbox.release([item.id])
+    await one.processes.leave()
+    assert [p.name for p in await two.processes.living()] == ["two"]
+
+
 async def test_a_process_that_wakes_up_late_can_settle_nothing(
     pair: tuple[Database, Database], clock: ManualClock
 ) -> None:

@@ -27,6 +27,12 @@ async def test_after_a_restart(sqlite: Database, sqlite_url: str, clock: ManualC
     await again.close()
 
 
+async def test_after_it_was_handed_back(sqlite: Database, clock: ManualClock) -> None:
+    await two_of_one_person(sqlite, clock)
+    await sqlite.inbox.release([1])
+    assert [item.key for item in await sqlite.inbox.claim(2, 60)] == ["first", "second"]
+
+
 async def test_after_a_burial(postgres_desk: str, clock: ManualClock) -> None:
     one = open_database(postgres_desk, clock=clock, data_key=DATA_KEY, owner="one")
     two = open_database(postgres_desk, clock=clock, data_key=DATA_KEY, owner="two")

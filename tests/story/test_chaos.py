@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.plan import Plan
 from tests.chaos.run import run
 
-SHORT = Plan(callbacks=240, refunds=16, faults=24)
+SHORT = Plan(callbacks=240, refunds=16, late=16, faults=24)
 
 
 @pytest.mark.timeout(900)
