@@ -78,7 +78,7 @@ class Pump(Generic[R]):
         self._in_hand: set[int] = set()
         self._crowd: Counter[str] = Counter()  # rows in hand by their first lane
         self._unsettled: set[int] = set()
-        self._doubt = False  # a claim failed: it may have taken rows all the same
+        self._doubt = False  # rows may run in our name that nobody here works on
         self._behind = False  # the last claim took all it was allowed to
         self._begun: set[int] = set()
         self._task: asyncio.Task[None] | None = None
@@ -126,15 +126,10 @@ class Pump(Generic[R]):
 
     async def _take(self) -> None:
         await self._quiet.wait()
+        await self._give_back()
         room = self._room - len(self._in_hand)
         if room <= 0:
             return  # a finished row wakes us
-        for item_id in list(self._unsettled):
-            await self._source.hand_back(item_id)
-            self._unsettled.discard(item_id)
-        if self._doubt:
-            await self._source.release_unknown(self._in_hand)
-            self._doubt = False
         life = self._pulse.life if self._pulse else 0
         page = min(room, self._source.page or room)
         # Shielded: a stop in the middle of a claim must not leave claimed rows without an owner.
@@ -148,7 +143,7 @@ class Pump(Generic[R]):
                 self._in_hand.update(row.id for row in await claim)
             raise
         except StorageUnavailable:
-            self._doubt = True
+            self._doubt = True  # it may have taken rows all the same
             raise
         self._behind = 0 < page <= len(rows)
         for row in rows:
@@ -158,6 +153,18 @@ class Pump(Generic[R]):
             self._in_hand.add(row.id)
             self._crowd[lanes[0]] += 1
             self._lanes.put(lanes, lambda row=row, lanes=lanes: self._run(row, life, lanes[0]))  # type: ignore[misc]  # bound now
+
+    async def _give_back(self) -> None:
+        for item_id in list(self._unsettled):
+            await self._source.hand_back(item_id)
+            self._unsettled.discard(item_id)
+        if self._doubt:
+            self._doubt = False
+            try:
+                await self._source.release_unknown(self._in_hand)
+            except StorageUnavailable:
+                self._doubt = True
+                raise
 
     async def _pause(self) -> float:
         if self._source.wake.is_set() or (self._behind and len(self._in_hand) < self._room):
@@ -178,9 +185,10 @@ class Pump(Generic[R]):
         ours = self._pulse is None or await self._pulse.begin(life)
         if ours:
             await self._do(row)
-        else:
+        else:  # unless it was claimed after the burial, before we heard of that: then it is in our name
             log.info("another process has taken it over", queue=self._source.name, item=row.id)
-        full = len(self._in_hand) >= self._room or self._crowd[lane] >= LANE_ROOM
+            self._doubt = True
+        full = not ours or len(self._in_hand) >= self._room or self._crowd[lane] >= LANE_ROOM
         self._crowd[lane] -= 1
         if self._crowd[lane] <= 0:
             del self._crowd[lane]

@@ -11,6 +11,7 @@ import pytest
 
 from bot.card_delivery import card_id_of
 from bot.dispatch import EARLY, MAX_CONFLICTS, Dispatcher
+from bot.pulse import Pulse
 from cards.door import Verified
 from domain.chat import Message, Recipient, SentCard, Tap
 from domain.outbox import SendCard, SendText
@@ -207,6 +208,29 @@ async def test_what_a_claim_took_before_its_answer_was_lost_is_worked_on_soon(
         await until(lambda: all_done(desk))
     assert (len(lost), handled) == (1, ["first"])
     assert await desk.rows("SELECT attempts FROM inbox") == [(1,)]
+
+
+async def test_what_was_taken_between_the_burial_and_the_news_of_it_is_worked_on_soon(desk: Small) -> None:
+    """Woken from a long pause, a process claims in its own name before its next beat tells that it was buried."""
+    handled: list[str] = []
+
+    async def handle(ctx: Context) -> None:
+        handled.append(words(ctx))
+
+    class Woken(Pulse):
+        async def begin(self, life: int) -> bool:
+            """The beat comes in between the first claim and its work."""
+            self.life = max(self.life, 1)
+            return life == self.life
+
+    pulse = Woken(desk.db.processes, frozenset({"worker"}), "1")
+    entry = Entry(handle)
+    dispatcher = Dispatcher(desk.db, desk.doors, desk.scene, NO_ROUTES, entry, desk.metrics, pulse=pulse)
+    dispatcher.start()
+    await desk.receive(text_item("linxiaoman", "first", "1"))
+    await until(lambda: all_done(desk))
+    await dispatcher.stop(5.0)
+    assert handled == ["first"]
 
 
 async def test_a_stop_while_the_database_is_away_ends_all_the_same(

@@ -48,7 +48,7 @@ async def audit(ledger: Ledger, connection: asyncpg.Connection, chats: Chats, pu
 
 
 def _state(one: Late) -> str:
-    return "shipped" if one.shipped else "to_ship"
+    return "shipped" if one.shipped else "paid"
 
 
 def _so(one: Late, row: Any) -> bool:

@@ -21,7 +21,7 @@ class Plan:
     webs: int = 2
     workers: int = 2
     schedulers: int = 2
-    tills: int = 2
+    tills: int = 8  # few late orders each: a lost Redis leaves one person few messages a minute
     desks: int = 4  # shops, each with its own requester and approvers
     askers: int = 80  # people who send the texts: enough that none comes near a limit per member
     in_flight: int = 12  # texts under way at once
@@ -43,7 +43,7 @@ def full(seed: int, engine: str) -> Plan:
         faults=1_000,
         engine=engine,
         workers=3,
-        tills=20,
+        tills=40,
         desks=100,
         askers=600,
         in_flight=24,
