@@ -22,6 +22,7 @@ Renderer = Callable[[UnitOfWork, SubjectRef, Mapping[str, str], Account, str], A
 """Subject, params, whose eyes, trace id → the card now; None when there is nothing for these eyes."""
 
 LIVE, FINAL, LOST = "live", "final", "lost"
+_URGENT = "!"
 _MERGES = 5  # times an update that is already shown is put beside a tap noted meanwhile
 
 
@@ -31,8 +32,10 @@ def card_id_of(key: str) -> str:
 
 
 def digest(card: Card) -> str:
-    """Of everything shown but footer and link: a new trace or ticket there is no reason to spend a message."""
-    return hashlib.sha256(repr(replace(card, footer="", link="")).encode()).hexdigest()[:16]
+    """Of everything shown but footer and link: a new trace or ticket there is no reason to spend a message. Marked
+    when it is urgent: whoever has seen that need not be told again."""
+    of_all = hashlib.sha256(repr(replace(card, footer="", link="")).encode()).hexdigest()[:16]
+    return f"{_URGENT}{of_all}" if card.urgent else of_all
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,11 @@ class CardDelivery:
         # `new` is not kept: a view may refuse to be sent (silenced since) and still draw what stands already.
         params = {**body.params, "new": "1"}
         card = await self.render(uow, body.subject, params, body.to.account, trace)
+        if card is None and item.attempts > 1 and await self.db.outbox.may_be_out(item.id):
+            # It may stand there, unknown to us, and show what is past: sent once more as it is now, it comes on record.
+            card = await self.render(uow, body.subject, body.params, body.to.account, trace)
         if card is None:
-            await self.db.outbox.done(item.id, {"note": "nothing to show"})
-            return "nothing"
+            return await self._nothing(item, "nothing to show")
         async with self.guard(body.to.account):
             sent = await self.door_of(body.to.account).send_card(
                 body.to, card, card_id=card_id, attempt=item.attempts
@@ -107,16 +112,17 @@ class CardDelivery:
         return "nothing"
 
     async def _cannot(self, item: OutboxItem, sent: SentCard, card: Card) -> str:
-        """A step between waits for the final state; a final state is told in words, once."""
+        """A step between waits for the final state; what is urgent and a final state are told in words, once each."""
         if sent.state == LOST:
             return await self._nothing(item, "told in words before")
-        if not card.final or digest(card) == sent.shown:
+        urgent = card.urgent and not sent.shown.startswith(_URGENT)
+        if not (card.final or urgent) or digest(card) == sent.shown:
             await self.db.outbox.done(item.id, {"note": "kept for the final state"})
             return "kept"
         uow = self.db.unit_of_work(item.outgoing.trace_id)
-        uow.cards.save(replace(sent, state=LOST))
+        uow.cards.save(replace(sent, state=LOST) if card.final else replace(sent, shown=digest(card)))
         to = Recipient(sent.recipient.account, sent.recipient.chat_id)
-        uow.send(SendText(to, card.summary), key=f"{sent.card_id}.{digest(card)}.summary")
+        uow.send(SendText(to, _in_words(card)), key=f"{sent.card_id}.{digest(card)}.summary")
         uow.finish_outbox(item.id, {"note": "told in words"})
         await uow.commit()
         return "told"
@@ -167,6 +173,13 @@ class CardDelivery:
                 await uow.commit()
                 return
         raise Conflict(f"card {card_id} changes all the time")
+
+
+def _in_words(card: Card) -> str:
+    """With what can be done about it: buttons that nobody sees are of no use."""
+    return (
+        f"{card.summary}\n可发：{card.buttons[0].command}" if card.urgent and card.buttons else card.summary
+    )
 
 
 def _state(card: Card) -> str:

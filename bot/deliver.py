@@ -9,7 +9,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import assert_never
 
-from bot.breakers import Breakers
+from bot.breakers import Breakers, Resting
 from bot.card_delivery import CardDelivery, Renderer
 from bot.dispatch import SHARE, Doors
 from bot.effects_types import EffectContext, EffectHandler
@@ -21,7 +21,7 @@ from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
 from bot.retry import Aside, decide
 from bot.thrift import Thrift
-from cards.door import ChatDoor, Refused
+from cards.door import ChatDoor, Refused, Retry
 from cards.render import UnknownHere
 from cards.scene import Scene
 from domain.chat import Account, Recipient
@@ -226,7 +226,8 @@ class Deliverer:
                 await note_refusal(self._db, self._scene, item, error)
             return decision.outcome
         due = self._scene.clock.now() + timedelta(seconds=decision.seconds)
-        ours = await self._db.outbox.retry(item.id, text, due)
+        unsent = isinstance(error, Retry | Resting)
+        ours = await self._db.outbox.retry(item.id, text, due, unsent=unsent)
         if not ours and isinstance(item.outgoing.body, RefreshCard):
             await self._cards.draw_anew(item, item.outgoing.body.card_id)
         if decision.outcome == "error":

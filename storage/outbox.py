@@ -21,10 +21,11 @@ from domain.outbox import CARD_LANE, Outgoing, Priority
 from storage.engines import Engines
 from storage.instants import from_micros, to_micros
 from storage.items import DEAD, DONE, READY, RUNNING, OutboxItem
-from storage.left_to_newer import PATIENCE, leave
+from storage.left_to_newer import LEFT, PATIENCE, leave
 from storage.outgoing_codec import decode_body, is_readable
 from storage.queue import RowQueue, fail_later, move, take
 from storage.tables import outbox as table
+from storage.tables import outbox_attempts
 
 # `+o.due` keeps both planners on the index that has the order, so LIMIT ends the search early.
 _HEADS_SQL = """
@@ -48,6 +49,7 @@ _NOTE = sa.text(
     " SELECT id, attempts, claimed_at, CAST(:now AS BIGINT), CAST(:outcome AS TEXT), CAST(:error AS TEXT)"
     " FROM outbox WHERE id = :item AND claimed_at IS NOT NULL"
 )
+UNSENT = "unsent"
 _CLAIM_LOCK = 0x6F7574  # PostgreSQL: claims of all replicas one after the other, or lanes could be split
 
 
@@ -79,14 +81,14 @@ class Outbox(RowQueue):
         self.wake.ring()  # the next of the lane may go
         return finished
 
-    async def retry(self, item_id: int, error: str, due: datetime) -> bool:
-        """Nothing was delivered, or it is not known; tried again from `due` on."""
-        now = self._now()
+    async def retry(self, item_id: int, error: str, due: datetime, *, unsent: bool = False) -> bool:
+        """Tried again from `due` on. `unsent`: it surely did not go out, else it is not known."""
+        now, outcome = self._now(), UNSENT if unsent else "retry"
 
         def later(connection: Connection) -> bool:
             if not fail_later(connection, table, item_id, error, to_micros(due), self.owner):
                 return False
-            _note_attempts(connection, [item_id], now, "retry", error)
+            _note_attempts(connection, [item_id], now, outcome, error)
             return True
 
         moved = await self._engines.write(later)
@@ -121,6 +123,12 @@ class Outbox(RowQueue):
         left = await self._engines.write(lambda c: leave(c, item_id, why, now, self.patience))
         self.wake.ring()
         return left
+
+    async def may_be_out(self, item_id: int) -> bool:
+        """Whether an earlier try may have delivered it without our knowing."""
+        a = outbox_attempts.c
+        unsure = sa.select(a.id).where(a.outbox_id == item_id, a.outcome.not_in((UNSENT, LEFT))).limit(1)
+        return await self._engines.read(lambda c: c.execute(unsure).first()) is not None
 
     async def unfinished_keys(self, lanes: Collection[str]) -> list[str]:
         """The keys of what is still to be delivered in these lanes."""

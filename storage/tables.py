@@ -271,7 +271,8 @@ outbox = sa.Table(
     ),
 )
 
-# One row per delivery that began: `outcome` done | retry | dead | lost (the process died or the lease ended).
+# One row per delivery that began: `outcome` done | unsent (surely) | retry (it may have gone out) | dead | lost (the
+# process died or the lease ended).
 outbox_attempts = sa.Table(
     "outbox_attempts",
     metadata,

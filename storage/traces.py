@@ -24,6 +24,7 @@ _STATES = {"ready": "等待", "running": "处理中", "done": "完成", "dead": 
 _OUTCOMES = {
     "done": "成功",
     "retry": "失败，稍后重试",
+    "unsent": "没有发出，稍后重试",
     "dead": "失败，已放弃",
     "lost": "中断，没有结果",
     "left": "这个版本不认识，留给更新的版本",

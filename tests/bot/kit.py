@@ -156,14 +156,16 @@ class Entry:
 
 @dataclass
 class View:
-    """A renderer whose card is whatever the test sets."""
+    """A renderer whose card is whatever the test sets; once it is `over`, nobody is sent it any more."""
 
     card: Card | None = None
+    over: bool = False
 
     async def __call__(
-        self, _uow: UnitOfWork, _subject: SubjectRef, _params: Mapping[str, str], _who: Account, trace: str
+        self, _uow: UnitOfWork, _subject: SubjectRef, params: Mapping[str, str], _who: Account, trace: str
     ) -> Card | None:
-        return None if self.card is None else replace(self.card, footer=trace[:8])
+        refused = self.card is None or (self.over and "new" in params)
+        return None if refused or self.card is None else replace(self.card, footer=trace[:8])
 
 
 def card(title: str = "待审批", *, final: str = "") -> Card:

@@ -16,6 +16,7 @@ from bot.deliver import Deliverer
 from bot.effects_types import EffectContext, EffectHandler, EffectRefused, EffectRetry
 from bot.job_ports import JobPorts
 from cards.door import Refused, Retry, Unsure
+from cards.model import Button
 from domain.chat import Recipient, SentCard
 from domain.outbox import Body, Effect, RefreshCard, SendCard, SendText
 from tests.bot.kit import SUBJECT, Small, View, account, card, until
@@ -304,6 +305,51 @@ async def test_a_final_state_that_cannot_be_shown_is_told_in_words_once(desk: Sm
     assert (await kept(desk, card_id)).state == "lost"
 
 
+@pytest.mark.parametrize(
+    ("error", "sent"), [(Unsure("timed out"), ["已解除"]), (Retry("45009", retry_after=0.5), [])]
+)
+async def test_a_card_that_may_stand_already_is_not_left_as_it_was(
+    desk: Small, error: Exception, sent: list[str]
+) -> None:
+    """Nobody is told any more of what is over, but whoever sees its card must not see it open for ever."""
+    desk.door.faults["card"] = [error]
+    view = View(card("黄灯"))
+    async with delivering(desk, view):
+        await send(desk, SendCard(HERE, SUBJECT))
+        await until(lambda: waiting(desk, 1))
+        view.card, view.over = replace(card("已解除"), final="已解除"), True
+        await until(lambda: all_done(desk))
+    assert [title for _, title, _ in desk.door.told("card")] == sent
+
+
+async def test_a_red_light_that_a_card_cannot_show_is_told_in_words_once(desk: Small) -> None:
+    view = View(card("黄灯"))
+    async with delivering(desk, view):
+        card_id = await sent_card(desk)
+        desk.door.updatable = lambda _sent, _final: False
+        red = Button("认领", "a:alert.take:alert:AL1", "认领 AL1")
+        for late in ("已超时", "已超时 1 分钟"):
+            view.card = replace(card(late), kind="alert.turned", buttons=(red,))
+            await refresh(desk, card_id, late)
+        await until(lambda: len(desk.door.told("text")) == 1)
+        view.card = card(final="已解除")
+        await refresh(desk, card_id, "final")
+        await until(lambda: len(desk.door.told("text")) == 2)
+    assert [text for _, text, _ in desk.door.told("text")] == ["订单：已超时\n可发：认领 AL1", "订单：已解除"]
+
+
+async def test_a_red_light_that_a_card_has_shown_is_not_told_again(desk: Small) -> None:
+    view = View(card("黄灯"))
+    async with delivering(desk, view):
+        card_id = await sent_card(desk)
+        for late in ("已超时", "已超时 1 分钟"):
+            view.card = replace(card(late), kind="alert.turned")
+            await refresh(desk, card_id, late)
+            desk.door.updatable = lambda _sent, _final: False  # its only code is spent
+    assert [title for _, title, _ in desk.door.told("update")] == ["已超时"]
+    assert desk.door.told("text") == []
+
+
 async def test_a_tap_on_a_card_that_was_given_up_shows_a_way_to_it(desk: Small) -> None:
     view = View(card())
     desk.door.updatable = lambda _sent, _final: False
@@ -433,4 +479,4 @@ async def test_every_try_is_on_record(desk: Small) -> None:
         desk.advance(2)
         await until(lambda: settled(desk, "done"))
     rows = await desk.rows("SELECT attempt, outcome FROM outbox_attempts ORDER BY attempt")
-    assert rows == [(1, "retry"), (2, "done")]
+    assert rows == [(1, "unsent"), (2, "done")]
