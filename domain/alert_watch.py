@@ -60,7 +60,8 @@ async def _alerts_of(uow: UnitOfWork, ids: Sequence[int]) -> dict[int, list[Aler
 
 def _keep_timer(uow: UnitOfWork, known: Timer | None, wanted: Timer | None, around: Surroundings) -> None:
     if wanted is None:
-        if known is not None:  # one that rings at this moment has raised what we did not see: then we look again
+        # One that rings at this moment raises what we did not see: the claim fails then, and we look again.
+        if known is not None:
             uow.alerts.drop_timer(known, claim=True)
     elif known is None or (known.level, known.due) != (wanted.level, wanted.due):
         soon = around.now + timedelta(seconds=LATE_SECONDS)

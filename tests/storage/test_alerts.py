@@ -8,12 +8,17 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from bot.staff import Directory
 from cards.alert import sample_alert
 from domain.alert import Alert, AlertFilter, AlertState, Feeding, Fold, Sample, Timer
 from domain.alert_rules import Level
+from domain.alert_tell import Surroundings
+from domain.alert_watch import orders_changed, timers_due
 from domain.chat import SubjectRef
 from domain.clock import ManualClock
 from domain.money import Money
+from domain.order import OrderState
+from domain.policy import Policies
 from domain.ports import Conflict
 from storage.database import Database
 from storage.leases import SECONDS, Leases
@@ -112,6 +117,29 @@ async def test_timers_are_claimed_once(database: Database) -> None:
     await first.commit()
     with pytest.raises(Conflict):
         await second.commit()
+
+
+async def test_a_light_that_comes_on_while_its_order_moves_goes_out_again(database: Database) -> None:
+    """The rules look at the shipped order before the light is on record: they must look once more."""
+    order = await stored(database, make_order(waybills=()))
+    around = Surroundings(
+        NOON + timedelta(days=5), Policies(), Directory(()), audience=lambda _: (), reach=lambda _: ()
+    )
+    feed = database.unit_of_work("t")
+    await orders_changed(feed, [order], around)
+    await feed.commit()
+    shipped, late = replace(order, state=OrderState.SHIPPED), database.unit_of_work("late")
+    await orders_changed(late, [shipped], around)
+    ring = database.unit_of_work("ring")
+    assert await timers_due(ring, replace(around, now=around.now + timedelta(minutes=1))) == 1
+    await ring.commit()
+    with pytest.raises(Conflict):
+        await late.commit()
+    again = database.unit_of_work("again")
+    await orders_changed(again, [shipped], around)
+    await again.commit()
+    rows = await database.read(lambda c: c.execute(sa.text("SELECT state FROM alerts")).scalars().all())
+    assert rows == ["resolved"]
 
 
 async def test_a_claimed_timer_makes_room_for_the_next_in_one_commit(database: Database) -> None:
