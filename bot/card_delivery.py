@@ -22,6 +22,9 @@ Renderer = Callable[[UnitOfWork, SubjectRef, Mapping[str, str], Account, str], A
 """Subject, params, whose eyes, trace id → the card now; None when there is nothing for these eyes."""
 
 LIVE, FINAL, LOST = "live", "final", "lost"
+UNSENT: Mapping[str, object] = {
+    "mode": "unsent"
+}  # the handle of a card that was merged into a text or left out
 _URGENT = "!"
 _MERGES = 5  # times an update that is already shown is put beside a tap noted meanwhile
 
@@ -95,6 +98,8 @@ class CardDelivery:
             return await self._nothing(item, "nothing to show")
         if digest(card) == sent.shown and not body.force:
             return await self._nothing(item, "shows it already")
+        if sent.handle == UNSENT:
+            return await self._after_all(item, sent, card)
         door = self.door_of(account)
         if not door.can_update(sent, final=bool(card.final) or card.urgent):
             return await self._cannot(item, sent, card)
@@ -106,6 +111,45 @@ class CardDelivery:
             return await self._cannot(item, sent, card)
         await self._keep(item, sent, card, handle)
         return "updated"
+
+    async def keep_unsent(self, uow: UnitOfWork, item: OutboxItem, card: Card | None) -> None:
+        """A card that was merged into a text, or left out to save messages: on record, so that its reader gets it when
+        it becomes urgent. The caller commits."""
+        body, card_id, trace = item.outgoing.body, card_id_of(item.outgoing.key), item.outgoing.trace_id
+        if card is None or not isinstance(body, SendCard) or await uow.cards.get(card_id) is not None:
+            return
+        kept = SentCard(
+            card_id=card_id,
+            recipient=body.to,
+            subject=body.subject,
+            params=body.params,
+            state=_state(card),
+            handle=UNSENT,
+            shown=digest(card),
+            trace_id=trace,
+        )
+        uow.cards.save(kept)
+        uow.send(RefreshCard(card_id), key=f"{card_id}.check")
+
+    async def _after_all(self, item: OutboxItem, sent: SentCard, card: Card) -> str:
+        """Nobody was shown this card. Now that it is urgent it is sent; what is over needs no words."""
+        urgent = card.urgent and not sent.shown.startswith(_URGENT)
+        if not (urgent or card.final):
+            return await self._nothing(item, "left out before")
+        uow, trace = self.db.unit_of_work(item.outgoing.trace_id), item.outgoing.trace_id
+        kept = replace(sent, state=_state(card), shown=digest(card), trace_id=trace)
+        if urgent:
+            async with self.guard(sent.recipient.account):
+                # It may stand from a try before it was merged: then the door must know that this is a repeat.
+                now = await self.door_of(sent.recipient.account).send_card(
+                    sent.recipient, card, card_id=sent.card_id, attempt=item.attempts + 1
+                )
+            kept = replace(kept, handle=now.handle, shown="" if now.repeated else kept.shown)
+            uow.send(RefreshCard(sent.card_id), key=f"{sent.card_id}.check.{item.id}")
+        uow.cards.save(kept)
+        uow.finish_outbox(item.id, {"card_id": sent.card_id})
+        await uow.commit()
+        return "sent" if urgent else "nothing"
 
     async def _nothing(self, item: OutboxItem, note: str) -> str:
         await self.db.outbox.done(item.id, {"note": note})

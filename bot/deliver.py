@@ -20,7 +20,7 @@ from bot.pulse import Pulse
 from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
 from bot.retry import Aside, decide
-from bot.thrift import Thrift
+from bot.thrift import Merged, Thrift
 from cards.door import ChatDoor, Refused, Retry
 from cards.render import UnknownHere
 from cards.scene import Scene
@@ -134,13 +134,12 @@ class Deliverer:
         body = item.outgoing.body
         if isinstance(body, SendText | SendCard):
             if self._thrift.left_out(item, body):
-                await self._db.outbox.done(item.id, {"note": "saved: only red lights go out"})
-                return "saved"
+                return await self._left_out(item, body)
             if until := self._thrift.wait(item, body):
                 await self._db.outbox.postpone(item.id, "held back to be merged", until)
                 return "held"
             if together := await self._thrift.merged(item):
-                return await self._merged(item, body.to, *together)
+                return await self._merged(item, body.to, together)
         match body:
             case SendText() as body:
                 return await self._text(item, body)
@@ -153,16 +152,30 @@ class Deliverer:
             case Effect() as body:
                 return await self._effect(item, body)
 
-    async def _merged(self, item: OutboxItem, to: Recipient, text: str, others: list[int]) -> str:
+    async def _left_out(self, item: OutboxItem, body: SendText | SendCard) -> str:
+        uow = self._db.unit_of_work(item.outgoing.trace_id)
+        if isinstance(body, SendCard):
+            params = {**body.params, "new": "1"}
+            card = await self._cards.render(
+                uow, body.subject, params, body.to.account, item.outgoing.trace_id
+            )
+            await self._cards.keep_unsent(uow, item, card)
+        uow.finish_outbox(item.id, {"note": "saved: only red lights go out"})
+        await uow.commit()
+        return "saved"
+
+    async def _merged(self, item: OutboxItem, to: Recipient, merged: Merged) -> str:
         """One text for several rows; they are done together, so none is told twice."""
         async with self._guard(to.account):
             sent = await self._door(to.account).send_text(
-                to, text, key=item.outgoing.key, attempt=item.attempts
+                to, merged.text, key=item.outgoing.key, attempt=item.attempts
             )
         uow = self._db.unit_of_work(item.outgoing.trace_id)
-        uow.finish_outbox(item.id, {"platform_id": sent.platform_id, "merged": len(others) + 1})
-        for other in others:
-            uow.finish_outbox(other, {"note": f"merged into {item.id}"})
+        for one, card in merged.rows:
+            await self._cards.keep_unsent(uow, one, card)
+            if one.id != item.id:
+                uow.finish_outbox(one.id, {"note": f"merged into {item.id}"})
+        uow.finish_outbox(item.id, {"platform_id": sent.platform_id, "merged": len(merged.rows)})
         await uow.commit()
         return "merged"
 

@@ -6,11 +6,12 @@ of them one by one when there is room again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.card_delivery import Renderer
+from cards.model import Card
 from cards.scene import Scene
 from domain.outbox import Priority, SendCard, SendText
 from domain.usage import Saving, held_until
@@ -19,6 +20,14 @@ from storage.items import OutboxItem
 
 MAX_LINES = 12
 CROWD = 4  # messages waiting in one lane behind a refused try
+
+
+@dataclass(frozen=True)
+class Merged:
+    """One text for several rows, each with the card it would have been."""
+
+    text: str
+    rows: Sequence[tuple[OutboxItem, Card | None]]
 
 
 @dataclass(frozen=True)
@@ -41,9 +50,9 @@ class Thrift:
         saving = self.saving(body.to.account.platform)
         return saving is Saving.ONLY_RED and item.outgoing.priority >= Priority.YELLOW
 
-    async def merged(self, item: OutboxItem) -> tuple[str, list[int]] | None:
-        """This message and those waiting behind it as one text, with the ids of the others; None when it is
-        alone, or neither saving nor a crowd asks for it."""
+    async def merged(self, item: OutboxItem) -> Merged | None:
+        """This message and those waiting behind it as one text; None when it is alone, or neither saving nor a crowd
+        asks for it."""
         body = item.outgoing.body
         if not isinstance(body, SendText | SendCard) or item.outgoing.priority < Priority.YELLOW:
             return None
@@ -53,19 +62,20 @@ class Thrift:
         mates = await self.db.outbox.waiting_in(item.lane, Priority.YELLOW, item.id)
         if len(mates) + 1 < (2 if saving else CROWD):
             return None
-        lines = [line for one in (item, *mates) if (line := await self._line(one))]
+        rows = [(one, *await self._line(one)) for one in (item, *mates)]
+        lines = [line for _, line, _ in rows if line]
         shown = [f"· {line}" for line in lines[:MAX_LINES]]
         more = [f"…还有 {len(lines) - MAX_LINES} 条"] if len(lines) > MAX_LINES else []
         why = "为节省额度" if saving else "消息太密"
         text = "\n".join([f"{why}，合并 {len(lines)} 条提醒：", *shown, *more, "发“预警”查看并处理"])
-        return text, [mate.id for mate in mates]
+        return Merged(text, tuple((one, card) for one, _, card in rows))
 
-    async def _line(self, item: OutboxItem) -> str:
+    async def _line(self, item: OutboxItem) -> tuple[str, Card | None]:
         body, trace = item.outgoing.body, item.outgoing.trace_id
         if isinstance(body, SendText):
-            return body.text.splitlines()[0]
+            return body.text.splitlines()[0], None
         if not isinstance(body, SendCard):
-            return ""
+            return "", None
         uow = self.db.unit_of_work(trace)
         card = await self.render(uow, body.subject, body.params, body.to.account, trace)
-        return card.summary if card else ""
+        return (card.summary, card) if card else ("", None)

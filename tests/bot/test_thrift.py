@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.deliver import Deliverer
@@ -20,13 +20,13 @@ HERE = Recipient(account())
 
 
 @asynccontextmanager
-async def saving(desk: Small, level: Saving) -> AsyncIterator[None]:
+async def saving(desk: Small, level: Saving, view: View | None = None) -> AsyncIterator[None]:
     ports = JobPorts(desk.db, desk.scene, {}, {})
     deliverer = Deliverer(
         desk.db,
         desk.doors,
         desk.scene,
-        View(card("订单快超时")),
+        view or View(card("订单快超时")),
         {},
         {},
         ports.context,
@@ -76,6 +76,63 @@ async def test_at_the_end_of_the_budget_only_red_goes_out(desk: Small) -> None:
         await until(lambda: done(desk, 3))
     assert [text for _, text, _ in door.told("text")] == ["红灯"]
     assert door.told("card") == []
+
+
+RED = replace(card("订单已超时"), kind="alert.turned")
+
+
+async def touched(desk: Small, key: str) -> None:
+    """What its cards show has changed."""
+    uow = desk.db.unit_of_work(key)
+    uow.touch(SUBJECT)
+    await uow.commit()
+    await until(lambda: all_done(desk))
+
+
+async def all_done(desk: Small) -> bool:
+    return await desk.rows("SELECT DISTINCT state FROM outbox") == [("done",)]
+
+
+async def test_a_light_that_was_left_out_is_sent_when_it_turns_red(desk: Small) -> None:
+    view = View(card("订单快超时"))
+    async with saving(desk, Saving.ONLY_RED, view):
+        await send_three(desk)
+        await until(lambda: done(desk, 4))  # and a look whether it has changed meanwhile
+        await touched(desk, "trace0002")
+        assert desk.door.told("card") == []
+        view.card = RED
+        await touched(desk, "trace0003")
+        view.card = replace(RED, title="订单已超时 1 分钟")
+        await touched(desk, "trace0004")
+    assert [title for _, title, _ in desk.door.told("card")] == ["订单已超时"]
+    assert [title for _, title, _ in desk.door.told("update")] == ["订单已超时 1 分钟"]
+
+
+async def test_lights_that_were_merged_are_sent_when_they_turn_red(desk: Small) -> None:
+    view = View(card("订单快超时"))
+    desk.door.faults["card"] = [Retry("每分钟 25 条", code="own_limit", retry_after=30.0)]
+    async with saving(desk, Saving.NONE, view):
+        uow = desk.db.unit_of_work("trace0001")
+        for n in range(4):
+            uow.send(SendCard(HERE, SUBJECT), key=f"y{n}", priority=Priority.YELLOW)
+        await uow.commit()
+        await until(lambda: desk.door.attempts == [1])
+        desk.advance(31)
+        await until(lambda: all_done(desk))
+        assert (len(desk.door.told("text")), desk.door.told("card")) == (1, [])
+        view.card = RED
+        await touched(desk, "trace0003")
+    assert [title for _, title, _ in desk.door.told("card")] == ["订单已超时"] * 4
+
+
+async def test_a_light_that_was_left_out_and_went_out_says_nothing(desk: Small) -> None:
+    view = View(card("订单快超时"))
+    async with saving(desk, Saving.ONLY_RED, view):
+        await send_three(desk)
+        await until(lambda: done(desk, 4))
+        view.card = card(final="已解除")
+        await touched(desk, "trace0002")
+    assert (len(desk.door.told("text")), desk.door.told("card")) == (1, [])
 
 
 async def send(desk: Small, *texts: str, priority: Priority = Priority.YELLOW) -> None:
