@@ -47,6 +47,6 @@ def full(seed: int, engine: str) -> Plan:
         desks=100,
         askers=600,
         in_flight=24,
-        asking=40,
+        asking=64,
         settle_seconds=1_800.0,
     )
