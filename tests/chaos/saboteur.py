@@ -118,7 +118,8 @@ class Saboteur:
         if members:
             self.fleet.kill(self.rng.choice(members))
         else:
-            await self.servers.kill(what, self.rng.uniform(0.1, 1.5))
+            struck = self.servers.kill(what, self.rng.uniform(0.1, 1.5))
+            self.struck[f"kill {what}"] += 0 if struck else -1
 
     async def _pause(self, what: str) -> None:
         self.fleet.pause(self.rng.choice(self.fleet.of(what)), self.rng.uniform(0.2, LONGEST_PAUSE))

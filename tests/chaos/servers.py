@@ -16,29 +16,29 @@ class Servers:
     """By what they are to the fleet: database, cache, queue."""
 
     by_role: dict[str, FarServer]
-    _restarting: set[asyncio.Task[None]] = field(default_factory=set)
+    _restarting: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def database(self) -> FarServer:
         return self.by_role["database"]
 
-    async def kill(self, what: str, seconds: float) -> None:
-        """kill -9; it comes back after so many seconds, the cache empty. One that is down already stays so."""
-        server = self.by_role[what]
-        if not server.alive:
-            return
-        await asyncio.to_thread(server.kill)
-        task = asyncio.create_task(self._again(server, seconds))
-        self._restarting.add(task)
-        task.add_done_callback(self._restarting.discard)
+    def kill(self, what: str, seconds: float) -> bool:
+        """kill -9; it comes back after so many seconds, the cache empty. False for one that is down, or does not answer
+        yet: it is left alone."""
+        if what in self._restarting:
+            return False
+        self._restarting[what] = asyncio.create_task(self._again(self.by_role[what], seconds))
+        self._restarting[what].add_done_callback(lambda _: self._restarting.pop(what))
+        return True
 
     async def _again(self, server: FarServer, seconds: float) -> None:
+        await asyncio.to_thread(server.kill)
         await asyncio.sleep(seconds)
         await asyncio.to_thread(server.start)
 
     async def all_up(self) -> None:
         while self._restarting:
-            await asyncio.gather(*self._restarting)
+            await asyncio.gather(*self._restarting.values())
 
 
 @contextmanager
