@@ -38,6 +38,9 @@ SWITCHES = {
 # What the shop's other orders would set off is not the matter here; each late order of a till gets a card of its own.
 _POLICIES: dict[str, Any] = {
     "exceptions": {"off": ["address", "watch_word", "stock", "stuck", "payment", "quarantine", "effect"]},
+    "messages": {
+        "budgets": {"dingtalk": {"calls": 0, "messages": 0}}
+    },  # no saving: nothing waits for the half hour
     "sla": {"quiet": "", "fold_at": 1_000_000, "gauges": {"backlog_growth": 0}},
 }
 _JOBS = {
