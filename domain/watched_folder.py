@@ -15,6 +15,10 @@ class FolderTrouble(Exception):
     """The folder or a file in it cannot be read or moved; the message says what to do (Chinese)."""
 
 
+class FileGone(FolderTrouble):
+    """It lay there a moment ago: somebody took it out again, or another run has put it away."""
+
+
 @dataclass(frozen=True)
 class FoundFile:
     """A file in the folder. `ready`: it is whole. `stamp` tells one dropping of the same name from another."""
@@ -38,7 +42,11 @@ class WatchedFolder(Protocol):
         when it is the same as at an earlier look, long enough ago. Raises FolderTrouble."""
         ...
 
-    async def read(self, name: str) -> bytes: ...
+    async def read(self, name: str) -> bytes:
+        """Raises FileGone, FolderTrouble."""
+        ...
+
     async def put_away(self, name: str, digest: str, *, why: str = "", failed: bool = False) -> None:
-        """Into `done/` or `failed/`, with `why` in `<name>.why.txt` beside it. Safe to repeat."""
+        """Into `done/` or `failed/`, with `why` in `<name>.why.txt` beside it. Safe to repeat: what is no longer there
+        has been put away. Raises FolderTrouble."""
         ...

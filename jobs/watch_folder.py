@@ -13,7 +13,7 @@ import jobs
 from domain.chat import Recipient
 from domain.outbox import Priority, SendText
 from domain.staff import Role
-from domain.watched_folder import MAX_FOLDER_BYTES, FolderTrouble, FoundFile, WatchedFolder
+from domain.watched_folder import MAX_FOLDER_BYTES, FileGone, FolderTrouble, FoundFile, WatchedFolder
 from jobs.registry import BadFile, Counts, FileTaker, Job, JobContext, Upload
 
 WAITING, READ, REFUSED = "还在写", "读入", "有问题"
@@ -39,6 +39,8 @@ async def run(context: JobContext) -> Counts:
             await context.progress(number, len(files), file.name)
             try:
                 counts[await _one(context, folder, file)] += 1
+            except FileGone:
+                continue
             except Exception as error:  # noqa: BLE001 - raised below, when the other files have had their turn
                 faults.append(error)
     if faults:

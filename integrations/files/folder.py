@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from domain.watched_folder import FolderTrouble, FoundFile
+from domain.watched_folder import FileGone, FolderTrouble, FoundFile
 
 DONE, FAILED, WHY = "done", "failed", ".why.txt"
 MARKERS = (".ok", ".done")
@@ -80,6 +80,8 @@ class DiskFolder:
             handle = os.open(self._path / name, os.O_RDONLY | os.O_NOFOLLOW)
             with os.fdopen(handle, "rb") as file:
                 return file.read()
+        except FileNotFoundError as error:
+            raise FileGone(f"{self._path / name} 已不在") from error
         except OSError as error:
             raise FolderTrouble(
                 f"读不了 {self._path / name}（{error.strerror}）：请检查文件的权限"
@@ -87,13 +89,20 @@ class DiskFolder:
 
     def _put_away(self, name: str, digest: str, why: str, where: str) -> None:
         """The reason first: a kill between the two leaves the file here, to be taken again."""
-        folder = self._path / where
+        folder, file = self._path / where, self._path / name
         try:
             folder.mkdir(exist_ok=True)
             target = _free(folder, name, digest)
+            note = target.with_name(target.name + WHY)
             if why:
-                target.with_name(target.name + WHY).write_text(why + "\n", encoding="utf-8")
-            os.replace(self._path / name, target)
+                note.write_text(why + "\n", encoding="utf-8")
+            try:
+                os.replace(file, target)
+            except FileNotFoundError:  # a run that was taken over meanwhile put it away
+                if file.exists():
+                    raise
+                if not target.exists():
+                    note.unlink(missing_ok=True)
             for marker in _markers(name):
                 (self._path / marker).unlink(missing_ok=True)
         except OSError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.watched_folder import FolderTrouble
+from domain.watched_folder import FileGone, FolderTrouble
 from integrations.files.folder import SETTLE, DiskFolder
 
 NOON = datetime(2026, 1, 5, 4, 0, tzinfo=UTC)
@@ -72,5 +72,18 @@ async def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     with pytest.raises(FolderTrouble, match="检查路径和权限"):
         await DiskFolder("files", tmp_path / "plain" / "in").look(NOON)
+    (tmp_path / "a.csv").write_bytes(b"1")
+    (tmp_path / "done").write_bytes(b"")
     with pytest.raises(FolderTrouble, match="移到"):
-        await DiskFolder("files", tmp_path).put_away("gone.csv", "digest00")
+        await DiskFolder("files", tmp_path).put_away("a.csv", "digest00")
+
+
+async def test_what_another_run_took_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    """A run that was paused for long goes on beside the one that took it over."""
+    one, other = DiskFolder("files", tmp_path), DiskFolder("files", tmp_path)
+    (tmp_path / "a.csv").write_bytes(b"1")
+    await other.put_away("a.csv", "digest00", why="读完")
+    await one.put_away("a.csv", "digest00", why="读完")
+    assert sorted(path.name for path in (tmp_path / "done").iterdir()) == ["a.csv", "a.csv.why.txt"]
+    with pytest.raises(FileGone):
+        await one.read("a.csv")

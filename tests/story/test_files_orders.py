@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import aiohttp
 import pytest
 import xlsxwriter
 
+from bot.job_settings import JobSettings
+from bot.settings import Settings
 from domain.order import Order, OrderKey, OrderState
 from integrations.commerce import custom
 from integrations.commerce.custom import CustomSettings
@@ -34,9 +37,14 @@ ROW = "SO{n:06d},已付款,2026-01-05 10:12:31,2026-01-05 10:12:45,李样例,138
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    async with open_office(tmp_path) as opened:
+    async with open_office(tmp_path, change=_looks_by_hand) as opened:
         opened.sandbox.world.switches["wecom.deliver_files"] = "on"
         yield opened
+
+
+def _looks_by_hand(settings: Settings) -> Settings:
+    """The scheduler's own look would take what `look` counts."""
+    return replace(settings, jobs={**settings.jobs, "watch_folder": JobSettings(enabled=False)})
 
 
 @pytest.fixture
