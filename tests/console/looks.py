@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.async_api import Locator, Page, expect
+from collections.abc import Callable
+
+from playwright.async_api import Locator, Page, Response, expect
 
 from tests.console.fake_control import FakeControl
 
@@ -20,3 +22,8 @@ def message(page: Page, message_id: str, pane: str = "wecom") -> Locator:
 
 def person(page: Page, name: str) -> Locator:
     return page.get_by_test_id("person").get_by_role("radio", name=name)
+
+
+def written_to(path: str) -> Callable[[Response], bool]:
+    """The answer to a POST; the page reads the same path by itself, whenever it likes."""
+    return lambda answer: answer.url.endswith(f"/sandbox/{path}") and answer.request.method == "POST"
