@@ -11,7 +11,8 @@ from domain.fleet import Hit, Over, Window
 
 MANY = 20_000  # keys that are kept before idle ones are looked for
 LONG = 60.0  # seconds: a budget over a longer window that goes right up to the limit keeps a tenth back
-SLACK_SECONDS = 10.0  # by which the processes may disagree about when something began
+SLACK_SECONDS = 10.0  # by which the processes may disagree about when something began, a window at most
+NOTICED = 1.0  # seconds until everybody knows that Redis is gone or back, however short the window
 
 Key = tuple[str, float]  # of the hit, and its window's seconds
 
@@ -39,7 +40,7 @@ def share(window: Window, replicas: int) -> Window:
 
 def unsure_for(window: Window) -> float:
     """Seconds after which nothing that was sent before can be in the window any more."""
-    return window.seconds + min(SLACK_SECONDS, window.seconds)
+    return window.seconds + max(NOTICED, min(SLACK_SECONDS, window.seconds))
 
 
 @dataclass

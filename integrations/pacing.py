@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 
-from domain.fleet import Budgets, Hit, Window
+from domain.fleet import Budgets, Hit, Over, Window
 
 SHORTEST_WAIT = 0.005
 LONGEST = 600.0  # seconds; whoever comes then may be sent away again
+STALE = 0.5  # of a window: a grant that took longer to reach us may meet newer ones at the far side
+STALE_TRIES = 3  # a process that is always that slow sends nevertheless
 BRISK = 2  # times as far apart as calls may be: appointments leave room for others
 
 
@@ -36,7 +38,7 @@ class Pace:
     async def turn(self, key: str) -> None:
         """Returns when one more call under `key` fits."""
         hit = Hit(key, self._window)
-        if await self._budgets.take((hit,)) is None:
+        if await self._take(hit) is None:
             return
         if self._waiting.get(key, 0) >= self._most:
             raise TooFast(self._appointment(key))
@@ -52,12 +54,24 @@ class Pace:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._patience
         while True:
-            over = await self._budgets.take((hit,))
+            over = await self._take(hit)
             if over is None:
                 return
             if loop.time() + over.seconds > end:
                 raise TooFast(max(over.seconds, self._appointment(hit.key)))
             await asyncio.sleep(max(SHORTEST_WAIT, over.seconds) * random.uniform(1.0, 1.2))
+
+    async def _take(self, hit: Hit) -> Over | None:
+        """A grant that is old when it arrives (we were frozen, or Redis was far) is let go and another taken."""
+        loop = asyncio.get_running_loop()
+        for _ in range(STALE_TRIES):
+            asked = loop.time()
+            over = await self._budgets.take((hit,))
+            if over is not None:
+                return over
+            if loop.time() - asked <= STALE * hit.window.seconds:
+                break
+        return None
 
     def _appointment(self, key: str) -> float:
         """After those who wait, and after whoever was sent away before."""

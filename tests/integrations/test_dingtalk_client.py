@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from typing import Any
 
 import pytest
 
 from domain.clock import ManualClock
+from domain.fleet import Hit, Window
 from domain.fleet_budgets import BudgetsAlone
 from integrations.chat.dingtalk.answers import ApiError, Kind
-from integrations.chat.dingtalk.pace import Pace
+from integrations.chat.dingtalk.pace import EVENLY, Pace
 from integrations.chat.dingtalk.token import TokenSource
 from integrations.chat.dingtalk.usage import Usage
 from tests.integrations.dingtalk_kit import LIN, NOW, Desk, desk
@@ -201,8 +203,22 @@ async def test_our_own_pace_holds_a_burst_below_the_platforms_limit() -> None:
         assert len(at.bot_messages()) == 40
 
 
+async def test_no_second_of_the_platform_holds_more_though_calls_come_late() -> None:
+    """Everybody calls as soon as he may, and each call takes up to half a second on its way."""
+    now, chance, arrivals = 0.0, random.Random(7), []
+    budgets = BudgetsAlone(lambda: now)
+    while now < 300.0:
+        if await budgets.take((Hit("dingtalk:main/x", EVENLY),)) is None:
+            arrivals.append(now + chance.choice((0.02, 0.5, chance.uniform(0.02, 0.5))))
+        else:
+            now += chance.choice((*[0.01] * 99, chance.random()))
+    arrivals.sort()
+    assert len(arrivals) > 2500
+    assert min(later - earlier for earlier, later in zip(arrivals, arrivals[20:], strict=False)) >= 1.0
+
+
 async def test_endpoints_do_not_share_their_pace() -> None:
-    pace = Pace(BudgetsAlone(time.monotonic), "main", per_second=1)
+    pace = Pace(BudgetsAlone(time.monotonic), "main", Window(1, 1.0))
     await asyncio.wait_for(asyncio.gather(pace.wait("/a"), pace.wait("/b"), pace.wait("/c")), 5)
 
 

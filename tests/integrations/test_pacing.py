@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
-from domain.fleet import Window
+from domain.fleet import Hit, Over, Window
 from domain.fleet_budgets import BudgetsAlone
-from integrations.pacing import Pace, TooFast
+from integrations.pacing import STALE, STALE_TRIES, Pace, TooFast
 
 
 def pace(amount: int, seconds: float, patience: float) -> Pace:
@@ -48,3 +49,27 @@ async def test_a_full_budget_holds_nobody_up_who_has_another() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+class FarBudgets:
+    """Says yes to everything, the first `slow` times so late that the grant is stale."""
+
+    def __init__(self, slow: int) -> None:
+        self.slow = slow
+        self.taken = 0
+
+    async def take(self, hits: Sequence[Hit]) -> Over | None:
+        self.taken += 1
+        if self.taken <= self.slow:
+            await asyncio.sleep(2 * STALE * hits[0].window.seconds)
+        return None
+
+
+async def test_a_grant_that_was_long_on_its_way_is_let_go_and_another_taken() -> None:
+    """A frozen process would else send with old grants while the others send with newer ones of the same second."""
+    budgets = FarBudgets(slow=1)
+    await Pace(budgets, Window(15, 2.0), 4.0).turn("a")
+    assert budgets.taken == 2
+    always = FarBudgets(slow=100)
+    await Pace(always, Window(15, 0.1), 4.0).turn("a")
+    assert always.taken == STALE_TRIES, "whoever is always that slow sends nevertheless"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -15,6 +15,7 @@ from domain.fleet_budgets import reserve, share, shared_amount
 from tests.storage.commons_kit import Fleet, Process
 
 MINUTE = Window(25, 60.0, 30)
+EVENLY = Window(4, 0.3)
 HOUR = Window(60, 3600.0, 70)  # small, so that a test reaches it
 MEMBER = "wecom:main/member/lisi"
 
@@ -219,7 +220,7 @@ def test_shares() -> None:
 @given(
     amount=st.integers(1, 1000),
     margin=st.integers(0, 200),
-    seconds=st.sampled_from([1.0, 60.0, 3600.0]),
+    seconds=st.sampled_from([0.3, 1.0, 60.0, 3600.0]),
     replicas=st.integers(1, 12),
 )
 def test_shares_and_reserves_add_up_to_no_more_than_the_platform_s(
@@ -244,29 +245,33 @@ class Platform:
 
     def most(self, seconds: float) -> int:
         times = self._times
-        return max((sum(1 for t in times if end - seconds < t <= end) for end in times), default=0)
+        return max((sum(1 for t in times if end - seconds + 1e-6 < t <= end) for end in times), default=0)
 
     @property
     def count(self) -> int:
         return len(self._times)
 
 
-Event = tuple[str, int]
-EVENTS = st.lists(
-    st.one_of(
-        *[st.tuples(st.just("send"), st.integers(0, 2))] * 4,  # that process sends until its budget says no
-        *[st.tuples(st.just("wait"), st.sampled_from([1, 5, 20, 45, 59, 61, 71, 75, 200, 1800]))] * 4,
-        st.tuples(st.just("loss"), st.just(0)),
-        st.tuples(st.just("return"), st.just(0)),
-        st.tuples(st.just("flush"), st.just(0)),
-    ),
-    min_size=20,
-    max_size=100,
-)
+Event = tuple[str, float]
+
+
+def events_with(waits: Sequence[float]) -> st.SearchStrategy[list[Event]]:
+    return st.lists(
+        st.one_of(
+            *[st.tuples(st.just("send"), st.integers(0, 2))]
+            * 4,  # that process sends until its budget says no
+            *[st.tuples(st.just("wait"), st.sampled_from(waits))] * 4,
+            st.tuples(st.just("loss"), st.just(0)),
+            st.tuples(st.just("return"), st.just(0)),
+            st.tuples(st.just("flush"), st.just(0)),
+        ),
+        min_size=20,
+        max_size=100,
+    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(events=EVENTS)
+@given(events=events_with([1, 5, 20, 45, 59, 61, 71, 75, 200, 1800]))
 def test_a_fleet_of_three_never_exceeds_the_platform_whatever_redis_does(
     redis_url: str, events: list[Event]
 ) -> None:
@@ -278,7 +283,7 @@ async def _live_through(url: str, events: list[Event]) -> None:
     async with fleet(url, 3) as three:
         platform = Platform(three.now)
         for what, number in events:
-            await _happen(three, platform, what, number)
+            await _happen(three, platform, what, number, MINUTE, HOUR)
         assert platform.most(60.0) <= 30, events
         assert platform.most(3600.0) <= 70, events
         for process in three.processes:
@@ -291,9 +296,23 @@ async def _live_through(url: str, events: list[Event]) -> None:
         assert await taken(three.processes[0], 30, MINUTE, HOUR) == 25  # nothing stops for ever
 
 
-async def _happen(three: Fleet, platform: Platform, what: str, number: int) -> None:
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=events_with([0.05, 0.1, 0.25, 0.31, 0.7, 1.4, 3, 6]))
+def test_calls_by_the_second_stay_even_whatever_redis_does(redis_url: str, events: list[Event]) -> None:
+    async def lived_through() -> None:
+        async with fleet(redis_url, 3) as three:
+            platform = Platform(three.now)
+            for what, number in events:
+                await _happen(three, platform, what, number, EVENLY)
+            assert platform.most(EVENLY.seconds) <= EVENLY.amount, events
+            assert platform.most(1.5) <= 20, events
+
+    asyncio.run(lived_through())
+
+
+async def _happen(three: Fleet, platform: Platform, what: str, number: float, *windows: Window) -> None:
     if what == "send":
-        for _ in range(await taken(three.processes[number], 40, MINUTE, HOUR)):
+        for _ in range(await taken(three.processes[int(number)], 40, *windows)):
             platform.reached()
             three.untried = False
     elif what == "wait":

@@ -16,7 +16,7 @@ from domain.clock import Clock
 from domain.fleet import Commons, Outcome, Resting, Rule, guarded
 from domain.fleet_alone import Alone
 from integrations.chat.dingtalk.answers import ApiError, Kind, read_new, read_old
-from integrations.chat.dingtalk.pace import Pace
+from integrations.chat.dingtalk.pace import OWN_PACE, Pace
 from integrations.chat.dingtalk.payload import Json, text_of, whole_of
 from integrations.chat.dingtalk.settings import DingTalkSettings
 from integrations.chat.dingtalk.token import TokenSource
@@ -215,10 +215,11 @@ class Client:
         return await self._guarded(request, await self.tokens.get())
 
     async def _guarded(self, request: _Request, token: str) -> Json:
-        await self._pace.wait(request.endpoint)
+        """The pace last: what comes between its grant and the call lets calls meet in the platform's second."""
         target = f"dingtalk:{self._app} {request.endpoint}"
         try:
             async with guarded(self._rests, target, RULE, _judge):
+                await self._pace.wait(request.endpoint)
                 return await self._send(request, token)
         except Resting as rest:
             message = f"{request.endpoint} failed {RULE.failures} times in a row; waiting"
@@ -266,7 +267,7 @@ class Client:
 
 def _judge(error: BaseException) -> Outcome:
     """Any answer that makes sense, a refusal too, proves that the far side is alive."""
-    if not isinstance(error, ApiError):
+    if not isinstance(error, ApiError) or error.code == OWN_PACE:
         return Outcome.NEITHER
     return Outcome.FAILED if error.kind in BREAKING else Outcome.WORKED
 
