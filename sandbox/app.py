@@ -69,6 +69,7 @@ def assemble(
             await shops.close()
         world.store.close()
 
+    app.cleanup_ctx.append(world.stalls.watch)
     app.on_shutdown.append(stop_listeners)
     app.on_cleanup.append(close)
     return Sandbox(world, by_name, shops, app, payments)

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from sandbox.clock import SandboxClock
 from sandbox.faults import Faults
+from sandbox.stalls import Stalls
 from sandbox.store import Store
 
 MAX_EXCHANGES = 2000
@@ -139,6 +140,7 @@ class World:
         self.base = base  # e.g. http://127.0.0.1:8080/sandbox, set once the port is known
         self.clock = clock or SandboxClock()
         self.faults = Faults()
+        self.stalls = Stalls()
         self.store = Store(path)
         self.people: tuple[Person, ...] = (*PEOPLE, *(Person(**doc) for _, doc in self.store.all("person")))
         self.switches: dict[str, str] = {}  # fidelity switches, "wecom.deliveries" -> "3"

@@ -112,7 +112,8 @@ class Door:
         if faults.take(NAME, "429", path):
             raise _too_fast(endpoint)
         if not self._tenant.quota.within_rate(app.name, endpoint.path):
-            self._tenant.counters.add(app.name, "too_many")
+            came = self._tenant.quota.came(app.name, endpoint.path)
+            self._tenant.counters.refuse(app.name, endpoint.path, came)
             raise _too_fast(endpoint)
         if faults.take(NAME, "quota", path) or (endpoint.metered and not self._tenant.quota.use("calls")):
             raise _quota_used(endpoint)
