@@ -14,6 +14,7 @@ from domain.ports import Conflict
 from storage.alert_rows import from_row
 from storage.alert_tables import alerts, fold_members
 from storage.alert_tables import folds as table
+from storage.among import among
 from storage.instants import from_micros, to_micros
 from storage.prepared import select_by, update_where
 
@@ -74,7 +75,7 @@ def members(connection: Connection, fold_id: str) -> list[Alert]:
 
 def of(connection: Connection, numbers: Collection[str]) -> list[str]:
     m = fold_members.c
-    statement = sa.select(m.fold_id).where(m.number.in_(list(numbers))).distinct()
+    statement = sa.select(m.fold_id).where(among(m.number, numbers)).distinct()
     return list(connection.execute(statement).scalars())
 
 

@@ -14,6 +14,7 @@ from domain.alert import Feeding, Sample
 from domain.order_states import ENDED
 from domain.ports import Conflict
 from storage.alert_tables import feeding, inflow, samples
+from storage.among import among
 from storage.instants import from_micros, to_micros
 from storage.tables import orders
 
@@ -31,7 +32,7 @@ def note_inflow(connection: Connection, hours: Collection[tuple[str, datetime]])
     newest = max(row["hour"] for row in rows)
     old = inflow.c.hour < newest - int(KEPT_INFLOW.total_seconds()) * 1_000_000
     connection.execute(
-        sa.delete(inflow).where(inflow.c.shop_code.in_({row["shop_code"] for row in rows}), old)
+        sa.delete(inflow).where(among(inflow.c.shop_code, {row["shop_code"] for row in rows}), old)
     )
 
 

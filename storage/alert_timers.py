@@ -15,6 +15,7 @@ from domain.alert_rules import Level
 from domain.ports import Conflict
 from storage.alert_tables import alerts
 from storage.alert_tables import timers as table
+from storage.among import Listed, among
 from storage.instants import from_micros, to_micros
 
 _t = table.c
@@ -43,8 +44,20 @@ _STANDING = (
 )
 
 
+# One statement for any number of timers, as in storage/among.py.
+_GONE = sa.text(
+    "DELETE FROM alert_timers WHERE (order_id, rule, level, due) IN"
+    " (SELECT * FROM unnest(:orders, :rules, :levels, :dues))"
+).bindparams(
+    sa.bindparam("orders", type_=Listed(_t.order_id.type)),
+    sa.bindparam("rules", type_=Listed(_t.rule.type)),
+    sa.bindparam("levels", type_=Listed(_t.level.type)),
+    sa.bindparam("dues", type_=Listed(_t.due.type)),
+)
+
+
 def of(connection: Connection, order_ids: Collection[int]) -> list[Timer]:
-    rows = connection.execute(sa.select(table).where(_t.order_id.in_(list(order_ids)))).all()
+    rows = connection.execute(sa.select(table).where(among(_t.order_id, order_ids))).all()
     return [_from_row(row) for row in rows]
 
 
@@ -93,13 +106,23 @@ class TimerWrites:
 
 
 def _claim(connection: Connection, timers: Sequence[Timer]) -> None:
-    wanted = [(t.order_id, t.rule, t.level.value, to_micros(t.due)) for t in timers]
-    # The order ids lead to the rows by the primary key; the whole tuples alone would be held against every row.
-    statement = sa.delete(table).where(
-        _t.order_id.in_([timer.order_id for timer in timers]),
-        sa.tuple_(_t.order_id, _t.rule, _t.level, _t.due).in_(wanted),
-    )
-    if connection.execute(statement).rowcount != len(wanted):
+    if connection.dialect.name == "postgresql":
+        given = {
+            "orders": [timer.order_id for timer in timers],
+            "rules": [timer.rule for timer in timers],
+            "levels": [timer.level.value for timer in timers],
+            "dues": [to_micros(timer.due) for timer in timers],
+        }
+        gone = connection.execute(_GONE, given).rowcount
+    else:
+        # The order ids lead to the rows by the primary key; the whole tuples alone would be held against every row.
+        wanted = [(t.order_id, t.rule, t.level.value, to_micros(t.due)) for t in timers]
+        statement = sa.delete(table).where(
+            among(_t.order_id, [timer.order_id for timer in timers]),
+            sa.tuple_(_t.order_id, _t.rule, _t.level, _t.due).in_(wanted),
+        )
+        gone = connection.execute(statement).rowcount
+    if gone != len(timers):
         raise Conflict("a timer has changed since it was read")
 
 

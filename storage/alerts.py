@@ -15,6 +15,7 @@ from domain.alert_rules import Level
 from storage import alert_folds, alert_gauges, alert_timers
 from storage.alert_rows import from_row, write_alert
 from storage.alert_tables import alerts as table
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import maybe_instant, to_micros
 from storage.pending import Pending
@@ -45,7 +46,7 @@ class SqlAlerts:
 
     async def of_subjects(self, type: str, ids: Collection[str]) -> Sequence[Alert]:
         kept = _t.state.in_(["open", "closed"])
-        statement = sa.select(table).where(_t.subject_type == type, _t.subject_id.in_(list(ids)), kept)
+        statement = sa.select(table).where(_t.subject_type == type, among(_t.subject_id, ids), kept)
         return await self._select(statement, {})
 
     async def find_open(self, wanted: AlertFilter, limit: int = 1000) -> OpenAlerts:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from domain.books import ExportScope
 from domain.order import MoneyState, OrderState
 from domain.reconcile_engine import OURS_COLUMNS, SUB_COLUMNS, OursFile
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import to_micros
 from storage.order_rows import SUB, shop_refunds
@@ -131,7 +132,7 @@ async def _pages(
     last, last_id = to_micros(scope.start) - 1, _NO_ID
     wanted = [*where, time < to_micros(scope.end)]
     if scope.shops:
-        wanted.append(_t.shop_code.in_(sorted(scope.shops)))
+        wanted.append(among(_t.shop_code, scope.shops))
     while True:
         after = sa.or_(time > last, sa.and_(time == last, _t.id > last_id))
         statement = (
@@ -158,7 +159,7 @@ async def _subs(engines: Engines, rows: Sequence[Any]) -> list[Row]:
     found: list[Row] = []
     for start in range(0, len(ids), _IDS):
         some = ids[start : start + _IDS]
-        statement = sa.select(f.order_id, f.value).where(f.order_id.in_(some), f.kind == SUB)
+        statement = sa.select(f.order_id, f.value).where(among(f.order_id, some), f.kind == SUB)
         page = await engines.scan(lambda c, wish=statement: c.execute(wish).all())  # type: ignore[misc]  # bound at once
         found += [(numbers[owner], value) for owner, value in page if value != numbers[owner]]
     return found

@@ -16,6 +16,7 @@ from domain.order import Order, OrderState
 from domain.ports import Conflict
 from domain.reconcile_engine import OursFile, Sum
 from storage import book_rows
+from storage.among import among
 from storage.book_export import export
 from storage.book_tables import book_bills, book_days, book_differences
 from storage.engines import Engines
@@ -104,7 +105,7 @@ class SqlBooks:
         found: list[Difference] = []
         for start in range(0, len(order_nos), _MANY):
             some = list(order_nos[start : start + _MANY])
-            where = t.order_no.in_(some), t.day >= since.isoformat()
+            where = among(t.order_no, some), t.day >= since.isoformat()
             found += await self._differences(sa.select(book_differences).where(*where).order_by(t.day, t.key))
         return found
 

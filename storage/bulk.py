@@ -21,6 +21,7 @@ from domain.order import Order, OrderKey
 from domain.order_states import ENDED, merge
 from domain.ports import Conflict
 from storage import audit_rows, order_changes, order_rows, outgoing_rows, receivers
+from storage.among import among
 from storage.database import Database
 from storage.instants import to_micros
 from storage.many import insert_many
@@ -165,7 +166,7 @@ def _known(connection: Connection, shop_code: str, numbers: list[str]) -> sa.Exe
     if connection.dialect.name == "postgresql":
         return _LOOK_EACH_UP.bindparams(shop_code=shop_code, numbers=numbers)
     return sa.select(t.platform_order_id, t.id, t.version).where(
-        t.shop_code == shop_code, t.platform_order_id.in_(numbers)
+        t.shop_code == shop_code, among(t.platform_order_id, numbers)
     )
 
 
@@ -187,7 +188,7 @@ def _update(
 ) -> list[int]:
     """Replace these where the newer copy still wins; the ids of those that changed."""
     t = table.c
-    current = sa.select(table).where(t.id.in_(list(ids))).with_for_update()
+    current = sa.select(table).where(among(t.id, ids)).with_for_update()
     changes: list[dict[str, Any]] = []
     refs: dict[int, set[tuple[str, str]]] = {}
     for old in connection.execute(current).mappings().all():
@@ -219,7 +220,7 @@ def _shown(connection: Connection, order_ids: Sequence[int]) -> list[SubjectRef]
         sa.select(t.subject_id)
         .where(
             t.subject_type == "order",
-            t.subject_id.in_([str(order_id) for order_id in order_ids]),
+            among(t.subject_id, [str(order_id) for order_id in order_ids]),
             t.state == sa.literal_column("'live'"),
         )
         .distinct()

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from domain.order import RefundProcess, ShopRefund
 from domain.refund import BuyerHistory
+from storage.among import among
 from storage.instants import to_micros
 from storage.order_rows import shop_refunds
 from storage.tables import orders, refunds
@@ -63,7 +64,7 @@ def _desk_refunds(
     statement = sa.select(t.shop_code, t.platform_refund_id, t.process, t.requested_at)
     count, bound = 0, set()
     for start in range(0, len(order_ids), 500):
-        for row in connection.execute(statement.where(t.order_id.in_(order_ids[start : start + 500]))):
+        for row in connection.execute(statement.where(among(t.order_id, order_ids[start : start + 500]))):
             if row.platform_refund_id:
                 bound.add((row.shop_code, row.platform_refund_id))
             if row.process != RefundProcess.REFUSED and row.requested_at >= to_micros(since):

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import from_micros
 from storage.tables import audit, outbox
@@ -22,9 +23,7 @@ _NEWEST = (
     .order_by(audit.c.at.desc(), audit.c.id.desc())
     .limit(1)
 )
-_CREATED = sa.select(outbox.c.key, outbox.c.created_at).where(
-    outbox.c.key.in_(sa.bindparam("keys", expanding=True))
-)
+_CREATED = sa.select(outbox.c.key, outbox.c.created_at).where(among(outbox.c.key, "keys"))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from domain.exception import CLOSED, OPEN, DeadEffect, OrderException, StockLeve
 from domain.order import OrderState
 from domain.outbox import Effect
 from domain.ports import Conflict
+from storage.among import among
 from storage.engines import Engines
 from storage.exception_tables import exceptions as table
 from storage.exception_tables import stock
@@ -54,7 +55,7 @@ class SqlExceptions:
         return await self._select(_OF_SUBJECT, given)
 
     async def with_open(self, subject_type: str, ids: Sequence[str]) -> Collection[str]:
-        wanted = (_t.subject_type == subject_type, _t.subject_id.in_(list(ids)), _t.state == OPEN)
+        wanted = (_t.subject_type == subject_type, among(_t.subject_id, ids), _t.state == OPEN)
         statement = sa.select(_t.subject_id).where(*wanted)
         return frozenset(await self._engines.read(lambda c: c.execute(statement).scalars().all()))
 
@@ -66,7 +67,7 @@ class SqlExceptions:
     async def page(
         self, kinds: Sequence[str], *, limit: int = 5, offset: int = 0, subject_type: str = ""
     ) -> tuple[Sequence[OrderException], int]:
-        wanted = [_t.state == OPEN, _t.kind.in_(list(kinds))]
+        wanted = [_t.state == OPEN, among(_t.kind, kinds)]
         if subject_type:
             wanted.append(_t.subject_type == subject_type)
         rows = (
@@ -128,7 +129,7 @@ class SqlExceptions:
         self._pending.later["outbox.revive", outbox_id] = lambda c, now: _revive(c, outbox_id, now)
 
     async def stock(self, skus: Sequence[str]) -> Sequence[StockLevel]:
-        statement = sa.select(stock).where(_s.sku.in_(list(skus))).order_by(_s.sku, _s.warehouse)
+        statement = sa.select(stock).where(among(_s.sku, skus)).order_by(_s.sku, _s.warehouse)
         return await self._levels(statement)
 
     async def low_stock(self, below: int, limit: int) -> Sequence[StockLevel]:

@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import to_micros
 from storage.items import DONE
@@ -54,10 +55,10 @@ class SqlHousekeeping:
         ids = list(await self._engines.scan(lambda c: c.execute(some).scalars().all()))
         if not ids:
             return 0
-        statement = sa.delete(table).where(table.c.id.in_(ids))
+        statement = sa.delete(table).where(among(table.c.id, ids))
         return await self._engines.write(lambda c: c.execute(statement).rowcount)
 
 
 def _remove_delivered(connection: Connection, ids: list[int]) -> int:
-    connection.execute(sa.delete(outbox_attempts).where(outbox_attempts.c.outbox_id.in_(ids)))
-    return connection.execute(sa.delete(outbox).where(outbox.c.id.in_(ids))).rowcount
+    connection.execute(sa.delete(outbox_attempts).where(among(outbox_attempts.c.outbox_id, ids)))
+    return connection.execute(sa.delete(outbox).where(among(outbox.c.id, ids))).rowcount

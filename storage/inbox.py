@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from domain.clock import Clock
+from storage.among import among
 from storage.engines import Engines
 from storage.inbox_claim import Claim, claim_rows
 from storage.inbox_log import InboxLog, InboxRow
@@ -117,7 +118,7 @@ def _purge(connection: Connection, *, before: int) -> int:
     old = sa.select(t.id).where(t.due.is_(None), t.received_at < before).order_by(t.id).limit(_PURGE_STEP)
     ids = list(connection.execute(old).scalars())
     if ids:
-        connection.execute(sa.delete(table).where(t.id.in_(ids)))
+        connection.execute(sa.delete(table).where(among(t.id, ids)))
     return len(ids)
 
 

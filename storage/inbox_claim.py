@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from storage.among import among
 from storage.instants import from_micros
 from storage.items import RUNNING, InboxItem
 from storage.queue import take
@@ -42,8 +43,8 @@ _DUE = (
     sa.select(*_WANTED)
     .where(
         _t.due <= sa.bindparam("now"),
-        _t.lane.not_in(sa.bindparam("lanes", expanding=True)),
-        _t.subject.not_in(sa.bindparam("subjects", expanding=True)),
+        ~among(_t.lane, "lanes"),
+        ~among(_t.subject, "subjects"),
     )
     .order_by(_t.due, _t.id)
     .limit(sa.bindparam("limit"))
@@ -51,23 +52,18 @@ _DUE = (
 _HELD = sa.select(_t.lane, _t.subject).where(
     _t.due > sa.bindparam("now"), _t.state == RUNNING, _t.owner != sa.bindparam("owner")
 )
-_BEHIND = (
-    sa.select(_t.lane)
-    .distinct()
-    .where(_t.due <= sa.bindparam("now"), _t.subject.in_(sa.bindparam("subjects", expanding=True)))
-)
+_BEHIND = sa.select(_t.lane).distinct().where(_t.due <= sa.bindparam("now"), among(_t.subject, "subjects"))
 _WAITS = (
     sa.select(_t.id)
     .where(
         _t.due <= sa.bindparam("now"),
         sa.or_(
-            _t.lane.in_(sa.bindparam("lanes", expanding=True)),
-            _t.subject.in_(sa.bindparam("subjects", expanding=True)),
+            among(_t.lane, "lanes"),
+            among(_t.subject, "subjects"),
         ),
     )
     .limit(1)
 )
-_NOBODY = "\x01"  # no lane and no subject is called this: an empty list would make another statement
 
 
 @dataclass(frozen=True)
@@ -123,8 +119,8 @@ def claim_rows(connection: Connection, asked: Claim) -> tuple[list[InboxItem], b
         given = {
             "now": asked.now,
             "limit": page,
-            "lanes": [*picking.lanes, _NOBODY],
-            "subjects": [*picking.subjects, _NOBODY],
+            "lanes": picking.lanes,
+            "subjects": picking.subjects,
         }
         rows = list(connection.execute(_DUE, given))
         picking.look([row for row in rows if row.id not in picking.seen])
@@ -135,7 +131,7 @@ def claim_rows(connection: Connection, asked: Claim) -> tuple[list[InboxItem], b
         take(connection, table, ids, asked.now, asked.lease_seconds, asked.owner)
     waits = False
     if len(picking.chosen) < asked.limit and (lanes or subjects):
-        given = {"now": asked.now, "lanes": [*lanes, _NOBODY], "subjects": [*subjects, _NOBODY]}
+        given = {"now": asked.now, "lanes": lanes, "subjects": subjects}
         waits = connection.execute(_WAITS, given).first() is not None
     return [_item(row) for row in picking.chosen], waits
 

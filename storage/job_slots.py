@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.job import JobInfo, JobRun, RunState
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import maybe_instant, maybe_micros, to_micros
 from storage.job_rows import run_of, run_row
@@ -61,7 +62,7 @@ class JobSlots:
 
     async def ready(self, names: Collection[str], now: datetime, lease: timedelta) -> list[str]:
         """Jobs of which a run may begin or be taken over."""
-        statement = sa.select(_r.job).distinct().where(_r.job.in_(list(names)), _is_ready(now, lease))
+        statement = sa.select(_r.job).distinct().where(among(_r.job, names), _is_ready(now, lease))
         rows = await self._engines.read(lambda c: c.execute(statement).scalars().all())
         return sorted(rows)
 
@@ -72,7 +73,7 @@ class JobSlots:
 
     async def beat(self, worker: str, run_ids: Collection[str], until: datetime) -> set[str]:
         """Hold on to these runs until the new end of the lease; those that are still ours."""
-        mine = sa.and_(_r.id.in_(list(run_ids)), _r.worker == worker, _r.state == _RUNNING)
+        mine = sa.and_(among(_r.id, run_ids), _r.worker == worker, _r.state == _RUNNING)
         update = sa.update(job_runs).where(mine).values(ready_at=to_micros(until)).returning(_r.id)
         return set(await self._engines.write(lambda c: c.execute(update).scalars().all()))
 
@@ -117,7 +118,7 @@ def _register(connection: Connection, infos: Sequence[JobInfo], me: str) -> dict
         changed = {key: value for key, value in row.items() if key != "name"}
         statement = _insert(connection, jobs).values(row)
         connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
-    gone: sa.ColumnElement[bool] = jobs.c.name.not_in([info.name for info in infos])
+    gone: sa.ColumnElement[bool] = ~among(jobs.c.name, [info.name for info in infos])
     if others_schedule(connection, me):
         gone = sa.and_(gone, jobs.c.next_due < DATABASE_NOW - _FORGOTTEN)
     connection.execute(sa.delete(jobs).where(gone))
@@ -182,7 +183,7 @@ def _thin_out(connection: Connection, planting: Planting) -> None:
     ids = list(connection.execute(waiting).scalars())[planting.waiting :]
     if ids:
         values = {"state": _SKIPPED, "ready_at": None, "finished_at": _r.created_at, "error": _HELD_OFF}
-        connection.execute(sa.update(job_runs).where(_r.id.in_(ids)).values(values))
+        connection.execute(sa.update(job_runs).where(among(_r.id, ids)).values(values))
 
 
 def _claim(connection: Connection, job: str, worker: str, now: datetime, lease: timedelta) -> JobRun | None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, RowMapping
 from domain.chat import Account, Recipient, SubjectRef
 from domain.letter import INBOX, NOTICE, OUTBOX, SUBJECTS, Letter, LetterState
 from domain.outbox import Body, Effect, RefreshCard, SendCard, SendFile, SendText
+from storage.among import among
 from storage.instants import from_micros, maybe_instant
 from storage.items import DEAD, DONE, GIVEN_UP
 from storage.letter_tables import letters as notes
@@ -160,7 +161,7 @@ def _cards(connection: Connection, card_ids: Collection[str]) -> dict[str, tuple
         return {}
     t = sent_cards.c
     columns = (t.card_id, t.platform, t.app, t.user_id, t.chat_id, t.subject_type, t.subject_id)
-    rows = connection.execute(sa.select(*columns).where(t.card_id.in_(list(card_ids)))).all()
+    rows = connection.execute(sa.select(*columns).where(among(t.card_id, card_ids))).all()
     return {
         row.card_id: (
             SubjectRef(row.subject_type, row.subject_id),

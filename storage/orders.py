@@ -15,6 +15,7 @@ from domain.order_states import ENDED
 from domain.ports import Conflict
 from domain.refund import BuyerHistory
 from storage import buyer_history, order_changes, order_rows, receivers
+from storage.among import among
 from storage.engines import Engines
 from storage.many import insert_many
 from storage.pending import Pending
@@ -60,7 +61,7 @@ class SqlOrders:
         return await self._one(_BY_ID, {"id": order_id})
 
     async def get_many(self, order_ids: Sequence[int]) -> Sequence[Order]:
-        statement = sa.select(table).where(table.c.id.in_(list(order_ids)))
+        statement = sa.select(table).where(among(table.c.id, order_ids))
         rows = await self._engines.read(_fetch(statement))
         found = {row["id"]: order_rows.from_row(row, self._keys) for row in rows}
         return [found[order_id] for order_id in order_ids if order_id in found]
@@ -141,7 +142,7 @@ def write_refs(connection: Connection, found: Sequence[tuple[int, tuple[str, str
 def replace_refs(connection: Connection, wanted: dict[int, set[tuple[str, str]]]) -> None:
     """Make the further numbers of these orders exactly these, touching only what differs."""
     t = order_refs.c
-    rows = connection.execute(sa.select(t.order_id, t.kind, t.value).where(t.order_id.in_(list(wanted))))
+    rows = connection.execute(sa.select(t.order_id, t.kind, t.value).where(among(t.order_id, wanted)))
     present: dict[int, set[tuple[str, str]]] = {order_id: set() for order_id in wanted}
     for order_id, kind, value in rows:
         present[order_id].add((kind, value))

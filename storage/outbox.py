@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 
 from domain.clock import Clock
 from domain.outbox import CARD_LANE, Outgoing, Priority
+from storage.among import Listed, among
 from storage.engines import Engines
-from storage.instants import from_micros, to_micros
+from storage.instants import from_micros, maybe_instant, to_micros
 from storage.items import DEAD, DONE, READY, RUNNING, OutboxItem
 from storage.left_to_newer import LEFT, PATIENCE, leave
 from storage.outgoing_codec import decode_body, is_readable
@@ -31,7 +32,7 @@ from storage.tables import outbox_attempts
 _HEADS_SQL = """
 SELECT o.id, o.key, o.body, o.trace_id, o.priority, o.state, o.attempts, o.failures, o.created_at
 FROM outbox o
-WHERE o.due IS NOT NULL AND +o.due <= :now AND o.lane NOT IN :busy
+WHERE o.due IS NOT NULL AND +o.due <= :now AND NOT {busy}
   AND NOT EXISTS (
     SELECT 1 FROM outbox p
     WHERE p.lane = o.lane AND p.due IS NOT NULL AND p.id <> o.id
@@ -41,9 +42,11 @@ WHERE o.due IS NOT NULL AND +o.due <= :now AND o.lane NOT IN :busy
 ORDER BY o.priority, o.id
 LIMIT :limit
 """
-_BUSY = sa.bindparam("busy", type_=sa.Text, expanding=True)
-_HEADS = sa.text(_HEADS_SQL).bindparams(_BUSY)
-_HEADS_LOCKED = sa.text(_HEADS_SQL + "FOR UPDATE OF o SKIP LOCKED").bindparams(_BUSY)
+_BUSY = sa.bindparam("busy", type_=Listed(sa.Text()))
+_HEADS = sa.text(_HEADS_SQL.format(busy="o.lane IN (SELECT value FROM json_each(:busy))")).bindparams(_BUSY)
+_HEADS_LOCKED = sa.text(
+    _HEADS_SQL.format(busy="o.lane = ANY (:busy)") + "FOR UPDATE OF o SKIP LOCKED"
+).bindparams(_BUSY)
 _NOTE = sa.text(
     "INSERT INTO outbox_attempts (outbox_id, attempt, started_at, finished_at, outcome, error)"
     " SELECT id, attempts, claimed_at, CAST(:now AS BIGINT), CAST(:outcome AS TEXT), CAST(:error AS TEXT)"
@@ -81,12 +84,15 @@ class Outbox(RowQueue):
         self.wake.ring()  # the next of the lane may go
         return finished
 
-    async def retry(self, item_id: int, error: str, due: datetime, *, unsent: bool = False) -> bool:
-        """Tried again from `due` on. `unsent`: it surely did not go out, else it is not known."""
+    async def retry(
+        self, item_id: int, error: str, due: datetime, *, unsent: bool = False, failed: bool = True
+    ) -> bool:
+        """Tried again from `due` on. `unsent`: it surely did not go out, else it is not known. Not `failed`: it only
+        had to wait, which is no failure to be counted."""
         now, outcome = self._now(), UNSENT if unsent else "retry"
 
         def later(connection: Connection) -> bool:
-            if not fail_later(connection, table, item_id, error, to_micros(due), self.owner):
+            if not fail_later(connection, table, item_id, error, to_micros(due), self.owner, failed=failed):
                 return False
             _note_attempts(connection, [item_id], now, outcome, error)
             return True
@@ -130,10 +136,17 @@ class Outbox(RowQueue):
         unsure = sa.select(a.id).where(a.outbox_id == item_id, a.outcome.not_in((UNSENT, LEFT))).limit(1)
         return await self._engines.read(lambda c: c.execute(unsure).first()) is not None
 
+    async def first_tried(self, item_id: int) -> datetime | None:
+        """When its first try began, of those that have ended; since a person put it back, where one did."""
+        a, its = outbox_attempts.c, outbox_attempts.c.outbox_id == item_id
+        given_up = sa.select(sa.func.max(a.id)).where(its, a.outcome == DEAD).scalar_subquery()
+        first = sa.select(sa.func.min(a.started_at)).where(its, a.id > sa.func.coalesce(given_up, 0))
+        return maybe_instant(await self._engines.read(lambda c: c.execute(first).scalar()))
+
     async def unfinished_keys(self, lanes: Collection[str]) -> list[str]:
         """The keys of what is still to be delivered in these lanes."""
         t = table.c
-        statement = sa.select(t.key).where(t.due.is_not(None), t.lane.in_(list(lanes)))
+        statement = sa.select(t.key).where(t.due.is_not(None), among(t.lane, lanes))
         return list(await self._engines.read(lambda c: c.execute(statement).scalars().all()))
 
     async def dead(self, item_id: int, error: str) -> bool:

@@ -38,8 +38,10 @@ def store(connection: Connection, outgoing: Outgoing, now: int) -> bool:
     """Add a row; one whose key was ever there before is left out, silently: that is what the key is for.
 
     Without a key the row gets the next free `<trace_id>.<n>`: a trace may commit several times, and what a
-    later commit says must not be taken for a repeat of what an earlier one said.
+    later commit says must not be taken for a repeat of what an earlier one said. A drawing joins one that waits.
     """
+    if isinstance(outgoing.body, RefreshCard) and _joined(connection, outgoing, now):
+        return False
     if outgoing.key:
         return _insert(connection, outgoing, outgoing.key, now)
     used = int(connection.execute(_USED, {"trace_id": outgoing.trace_id}).scalar_one())
@@ -47,24 +49,36 @@ def store(connection: Connection, outgoing: Outgoing, now: int) -> bool:
 
 
 def refresh_cards(connection: Connection, subject: SubjectRef, trace_id: str, now: int, within: float) -> int:
-    """A RefreshCard row for each live card of the subject, due `within` seconds; how many were added.
-
-    A card with a refresh still to be delivered needs no second one: it is drawn when it is delivered, and
-    brought forward when this change is in more of a hurry (but not past the wait of a failed try). The row
-    is locked while we look, so it cannot be handed out, and draw the state of before, until we commit.
-    """
+    """A RefreshCard row for each live card of the subject, due `within` seconds; how many were added."""
     added = 0
     due = now + int(within * 1_000_000)
     for card_id in live_cards(connection, subject):
         refresh = Outgoing("", RefreshCard(card_id), trace_id, due=from_micros(due))
-        waiting = connection.execute(_WAITING, {"lane": refresh.lane}).first()
-        if waiting is not None:
-            if waiting.due > due and waiting.attempts == 0:
-                update_where(connection, table, {"id": waiting.id}, {"due": due})
+        if _joined(connection, refresh, due):
             continue
         base = f"refresh.{card_id}.{trace_id}"
         added += _first_free(connection, refresh, _numbered(base), now)
     return added
+
+
+def _joined(connection: Connection, refresh: Outgoing, due: int) -> bool:
+    """Whether a drawing of the card is still to be delivered, and now serves this wish as well.
+
+    It is drawn when it is delivered, so no second one is needed, however often people tap: brought forward when this
+    wish is in more of a hurry (but not past the wait of a failed try), and drawn for certain when this one asks for
+    that. The row is locked while we look, so it cannot be handed out, and draw the state of before, until we commit.
+    """
+    waiting = connection.execute(_WAITING, {"lane": refresh.lane}).first()
+    if waiting is None:
+        return False
+    changes: dict[str, Any] = {}
+    if waiting.due > due and waiting.attempts == 0:
+        changes["due"] = due
+    if isinstance(refresh.body, RefreshCard) and refresh.body.force:
+        changes["body"] = encode_body(refresh.body)
+    if changes:
+        update_where(connection, table, {"id": waiting.id}, changes)
+    return True
 
 
 def _numbered(base: str) -> Iterable[str]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
 from storage.alert_tables import watch_leases
+from storage.among import among
 from storage.engines import Engines
 from storage.fleet_tables import processes as table
 from storage.instants import from_micros
@@ -125,10 +126,10 @@ def _bury(connection: Connection, me: str) -> list[str]:
         return []
     # Due since it came: what a dead process had in hand goes before what the same person sent after it.
     for queue, came in ((inbox, inbox.c.received_at), (outbox, outbox.c.created_at)):
-        theirs = sa.and_(queue.c.owner.in_(names), queue.c.state == RUNNING, queue.c.due.is_not(None))
+        theirs = sa.and_(among(queue.c.owner, names), queue.c.state == RUNNING, queue.c.due.is_not(None))
         connection.execute(sa.update(queue).where(theirs).values(due=sa.func.least(queue.c.due, came)))
-    runs = sa.and_(job_runs.c.worker.in_(names), job_runs.c.state == "running")
+    runs = sa.and_(among(job_runs.c.worker, names), job_runs.c.state == "running")
     connection.execute(sa.update(job_runs).where(runs).values(ready_at=job_runs.c.started_at))
-    connection.execute(sa.delete(watch_leases).where(watch_leases.c.holder.in_(names)))
-    connection.execute(sa.delete(table).where(_t.name.in_(names)))
+    connection.execute(sa.delete(watch_leases).where(among(watch_leases.c.holder, names)))
+    connection.execute(sa.delete(table).where(among(_t.name, names)))
     return names

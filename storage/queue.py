@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from domain.clock import Clock
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import maybe_instant, to_micros
 from storage.items import DEAD, READY, RUNNING
@@ -56,12 +57,12 @@ class RowQueue:
         """Give back rows that were claimed and not begun (graceful stop); the try does not count."""
         if not item_ids:
             return 0
-        return await self._give_back(self._table.c.id.in_(list(item_ids)))
+        return await self._give_back(among(self._table.c.id, item_ids))
 
     async def release_unknown(self, known: Collection[int]) -> int:
         """Give back what runs in this process's name besides what it knows of: a claim took it, and the answer to the
         commit never came."""
-        running = sa.and_(self._table.c.due.is_not(None), self._table.c.id.not_in(list(known)))
+        running = sa.and_(self._table.c.due.is_not(None), ~among(self._table.c.id, known))
         return await self._give_back(running)
 
     async def postpone(self, item_id: int, why: str, due: datetime) -> bool:
@@ -122,7 +123,7 @@ class RowQueue:
         for start in range(0, len(ids), 1000):
             some = ids[start : start + 1000]
             connection.execute(
-                sa.update(self._table).where(t.id.in_(some)).values(state=READY, due=self._came)
+                sa.update(self._table).where(among(t.id, some)).values(state=READY, due=self._came)
             )
         return len(ids)
 
@@ -144,7 +145,7 @@ def take(
     t = table.c
     connection.execute(
         sa.update(table)
-        .where(t.id.in_(list(ids)))
+        .where(among(t.id, ids))
         .values(
             state=RUNNING,
             due=now + int(lease_seconds * 1_000_000),
@@ -156,14 +157,22 @@ def take(
 
 
 def fail_later(
-    connection: Connection, table: sa.Table, item_id: int, error: str, due: int, owner: str
+    connection: Connection,
+    table: sa.Table,
+    item_id: int,
+    error: str,
+    due: int,
+    owner: str,
+    *,
+    failed: bool = True,
 ) -> bool:
-    """A try ended in an error; ready again from `due` on. False when the row is not in our hands any more."""
+    """A try ended in an error; ready again from `due` on. Not `failed`: it had to wait. False when the row is not in
+    our hands any more."""
     t = table.c
     statement = (
         sa.update(table)
         .where(t.id == item_id, t.state == RUNNING, t.owner == owner)
-        .values(state=READY, due=due, error=error, failures=t.failures + 1)
+        .values(state=READY, due=due, error=error, failures=t.failures + int(failed))
     )
     return connection.execute(statement).rowcount == 1
 

@@ -14,6 +14,7 @@ from domain.money import Money
 from domain.order import MoneyState, OrderKey, RefundProcess
 from domain.ports import Conflict
 from domain.refund import ApprovalDecision, Refund, RuleFired
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import from_micros, maybe_instant, maybe_micros, to_micros
 from storage.pending import Pending
@@ -56,7 +57,7 @@ class SqlRefunds:
             return frozenset()
         t = table.c
         statement = sa.select(t.platform_refund_id).where(
-            t.shop_code == shop_code, t.platform_refund_id.in_(wanted), t.platform_refund_id != ""
+            t.shop_code == shop_code, among(t.platform_refund_id, wanted), t.platform_refund_id != ""
         )
         return frozenset(await self._engines.read(lambda c: c.execute(statement).scalars().all()))
 

@@ -14,6 +14,7 @@ from domain.audit import AuditEntry
 from domain.chat import SubjectRef
 from domain.room import Heard, Room, RoomGroup, RoomLine, RoomTask, Stir
 from storage.alert_tables import alerts
+from storage.among import among
 from storage.engines import Engines
 from storage.exception_tables import exceptions
 from storage.instants import from_micros, maybe_instant, to_micros
@@ -163,7 +164,7 @@ class SqlRooms:
         wanted = [order_id for order_id in order_ids if order_id]
         if not wanted:
             return ()
-        return await self._rooms(sa.select(rooms).where(_OPEN, _r.order_id.in_(wanted)), {})
+        return await self._rooms(sa.select(rooms).where(_OPEN, among(_r.order_id, wanted)), {})
 
     async def open_rooms(self, limit: int = 50) -> Sequence[Room]:
         return await self._rooms(_ALL_OPEN, {"some": limit})

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from domain.masks import mask_phones_in
 from domain.outbox import Body, Effect, RefreshCard, SendCard, SendFile, SendText
 from domain.ports import StoryLine
+from storage.among import among
 from storage.engines import Engines
 from storage.instants import from_micros
 from storage.outgoing_codec import decode_body
@@ -101,7 +102,7 @@ def _outbox_lines(connection: Connection, trace_id: str) -> Iterator[StoryLine]:
     if not keys:
         return
     t = outbox_attempts.c
-    tries = sa.select(outbox_attempts).where(t.outbox_id.in_(list(keys))).order_by(t.id)
+    tries = sa.select(outbox_attempts).where(among(t.outbox_id, keys)).order_by(t.id)
     for row in connection.execute(tries):
         milliseconds = (row.finished_at - row.started_at) // 1000
         outcome = _OUTCOMES.get(row.outcome, row.outcome)

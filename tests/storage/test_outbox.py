@@ -169,6 +169,30 @@ async def test_release_gives_back_without_counting(database: Database) -> None:
     assert await attempts(database) == []
 
 
+async def test_how_long_it_has_waited_counts_from_its_first_try_and_anew_when_it_is_put_back(
+    database: Database, clock: ManualClock
+) -> None:
+    await send(database, "lin", "一", due=3600)  # planned long ahead: it has not waited before its time
+    clock.advance(3600)
+    first = clock.now()
+    [item] = await claim(database)
+    for attempt in (2, 3, 4):
+        await database.outbox.retry(item.id, "full", clock.now(), unsent=True, failed=False)
+        assert await database.outbox.first_tried(item.id) == first
+        clock.advance(60)
+        [item] = await claim(database)
+        assert (item.attempts, item.failures) == (attempt, 0)
+    await database.outbox.dead(item.id, "full for hours")
+    uow = database.unit_of_work("trace-again")
+    uow.exceptions.revive(item.id)
+    await uow.commit()
+    assert await database.outbox.first_tried(item.id) is None
+    again = clock.now()
+    [item] = await claim(database)
+    await database.outbox.retry(item.id, "full", clock.now(), unsent=True, failed=False)
+    assert await database.outbox.first_tried(item.id) == again
+
+
 async def test_a_row_nobody_can_read_does_not_stop_the_others(database: Database) -> None:
     await send(database, "lin", "一")
     await send(database, "wang", "二")
@@ -194,9 +218,9 @@ async def test_two_workers_never_share_a_lane(database: Database) -> None:
 
 
 async def test_the_claim_never_reads_what_is_done(sqlite: Database) -> None:
-    from storage.outbox import _HEADS_SQL
+    from storage.outbox import _HEADS
 
-    plain = _HEADS_SQL.replace(":busy", "('x')").replace(":now", "5").replace(":limit", "5")
+    plain = _HEADS.text.replace(":busy", "'[\"x\"]'").replace(":now", "5").replace(":limit", "5")
     plan = await sqlite.read(lambda c: c.exec_driver_sql(f"EXPLAIN QUERY PLAN {plain}").all())
     steps = [str(row[-1]) for row in plan]
     assert any("ix_outbox_order" in step for step in steps)
