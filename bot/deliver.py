@@ -19,7 +19,7 @@ from bot.notices import note_refusal
 from bot.pulse import Pulse
 from bot.pump import LEASE_SECONDS, Pump, Source
 from bot.quiet import Quiet
-from bot.retry import Aside, decide
+from bot.retry import Aside, decide, named_wait
 from bot.thrift import Merged, Thrift
 from cards.door import ChatDoor, Refused, Retry
 from cards.render import UnknownHere
@@ -229,9 +229,15 @@ class Deliverer:
             return "left"
         return await self._settle(item, Refused(str(error), code="unknown"))
 
+    async def _waited(self, item: OutboxItem) -> timedelta:
+        """Since its first try: what is old may have been planned for now."""
+        first = await self._db.outbox.first_tried(item.id) if item.attempts > 1 else None
+        return self._scene.clock.now() - first if first is not None else timedelta()
+
     async def _settle(self, item: OutboxItem, error: Exception) -> str:
         """Write down how it failed and what comes next."""
-        decision = decide(error, item.failures + 1, self._max_attempts)
+        waited = timedelta() if named_wait(error) is None else await self._waited(item)
+        decision = decide(error, item.failures + 1, self._max_attempts, waited)
         text = f"{type(error).__name__}: {error}"[:500]
         if isinstance(decision, Aside):
             log.error("laid aside", item=item.id, lane=item.lane, attempts=item.attempts, error=text)
@@ -240,7 +246,7 @@ class Deliverer:
             return decision.outcome
         due = self._scene.clock.now() + timedelta(seconds=decision.seconds)
         unsent = isinstance(error, Retry | Resting)
-        ours = await self._db.outbox.retry(item.id, text, due, unsent=unsent)
+        ours = await self._db.outbox.retry(item.id, text, due, unsent=unsent, failed=decision.failed)
         if not ours and isinstance(item.outgoing.body, RefreshCard):
             await self._cards.draw_anew(item, item.outgoing.body.card_id)
         if decision.outcome == "error":

@@ -151,6 +151,7 @@ class Pump(Generic[R]):
                 continue  # its lease ran out while it waits here: it is still ours
             lanes = tuple(self._lanes_of(row))
             self._in_hand.add(row.id)
+            self._unsettled.discard(row.id)  # it was settled after all, and came anew
             self._crowd[lanes[0]] += 1
             self._lanes.put(lanes, lambda row=row, lanes=lanes: self._run(row, life, lanes[0]))  # type: ignore[misc]  # bound now
 
@@ -161,7 +162,8 @@ class Pump(Generic[R]):
         if self._doubt:
             self._doubt = False
             try:
-                await self._source.release_unknown(self._in_hand)
+                # What failed to be settled meanwhile was begun: given back as if it was not, it would go out twice.
+                await self._source.release_unknown(self._in_hand | self._unsettled)
             except StorageUnavailable:
                 self._doubt = True
                 raise

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from bot.compose import Desk
 
 _SECONDS = 4.0  # from the arrival of a push to its answer; shops wait 5 s at the least (Shopify)
-# Half of a process's connections to the database. Without a bound all pushes of an overload are begun, slow each other
-# down, and are cut off in the middle together: the work is lost, their connections too, and nothing comes in any more.
+# Half of a process's connections to the database. Without a bound all pushes of an overload are begun and slow each
+# other down. None is cut off in the middle: that would lose the work and its connection, and nothing would come in any
+# more. One that was begun and took too long is known when it comes again.
 SIDE_BY_SIDE = 8
 _BEGIN_SECONDS = 2.0  # one that could not begin by then would not be through in time either
 _TRIES = 5  # of one event, when its order changes at the same time
@@ -75,13 +76,7 @@ class PushGate:
         ok = True
         for event in events:
             try:
-                async with asyncio.timeout(began + _BEGIN_SECONDS - perf_counter()):
-                    await self.room.acquire()
-                try:
-                    async with asyncio.timeout(began + _SECONDS - perf_counter()):
-                        heard = await self._hear(shop, event)
-                finally:
-                    self.room.release()
+                heard = await self._in_time(shop, event, began)
             except (StorageUnavailable, Conflict, TimeoutError) as error:
                 self.desk.metrics.unstored.labels(shop.platform).inc()
                 log.error("a push could not be stored", shop=shop.shop_code, error=repr(error))
@@ -91,6 +86,15 @@ class PushGate:
                 self.desk.metrics.duplicates.labels(shop.platform).inc()
         status, text, content_type = shop.push_answer(ok)
         return web.Response(status=status, body=text, headers={"Content-Type": content_type})
+
+    async def _in_time(self, shop: ShopConnector, event: PushEvent, began: float) -> Heard:
+        """Raises TimeoutError when it could not begin, or took too long; then it goes on by itself."""
+        async with asyncio.timeout(began + _BEGIN_SECONDS - perf_counter()):
+            await self.room.acquire()
+        work = asyncio.create_task(self._hear(shop, event))
+        work.add_done_callback(lambda _: self.room.release())
+        async with asyncio.timeout(began + _SECONDS - perf_counter()):
+            return await asyncio.shield(work)
 
     async def _hear(self, shop: ShopConnector, event: PushEvent) -> Heard:
         trace = secrets.token_hex(8)

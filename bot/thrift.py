@@ -57,7 +57,7 @@ class Thrift:
         if not isinstance(body, SendText | SendCard) or item.outgoing.priority < Priority.YELLOW:
             return None
         saving = self.saving(body.to.account.platform) >= Saving.MERGE
-        if not saving and not item.failures:
+        if not saving and item.attempts == 1:
             return None
         mates = await self.db.outbox.waiting_in(item.lane, Priority.YELLOW, item.id)
         if len(mates) + 1 < (2 if saving else CROWD):

@@ -11,7 +11,8 @@ import bot.push
 from bot.compose import Desk
 from bot.push import SIDE_BY_SIDE
 from domain.sync import PushState
-from tests.bot.test_push import Client, Mall, client, clock, desk, event, mall, push
+from storage.sync_tables import sync_pushes
+from tests.bot.test_push import Client, Mall, client, clock, count, desk, event, mall, push
 
 __all__ = ["client", "clock", "desk", "mall"]  # fixtures
 
@@ -49,3 +50,29 @@ async def test_a_flood_of_pushes_is_refused_before_it_begins_and_nothing_begun_i
             assert await event(desk, f"e{n}") is PushState.WAITING
         else:
             assert await push(client, {"key": f"e{n}", "order": f"M-{n}"}) == 200
+
+
+async def test_what_took_too_long_is_finished_and_known_when_it_comes_again(
+    desk: Desk, mall: Mall, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mall.shop_code
+    monkeypatch.setattr(bot.push, "_SECONDS", 0.2)
+    write, slow = desk.db.engines.write, asyncio.Event()
+
+    async def slowly(work: Any) -> Any:
+        await slow.wait()
+        return await write(work)
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(desk.db.engines, "write", slowly)
+        answers = await asyncio.gather(
+            *(push(client, {"key": f"e{n}", "order": f"M-{n}"}) for n in range(SIDE_BY_SIDE))
+        )
+        assert set(answers) == {503}
+        slow.set()
+        async with asyncio.timeout(5):
+            while await count(desk, sync_pushes) < SIDE_BY_SIDE:
+                await asyncio.sleep(0.02)
+    assert await event(desk, "e0") is PushState.WAITING
+    assert await push(client, {"key": "e0", "order": "M-0"}) == 200
+    assert desk.metrics.duplicates.labels(mall.platform)._value.get() == 1.0

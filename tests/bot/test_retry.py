@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from bot.breakers import Breakers, Resting
 from bot.effects_types import EffectRefused, EffectRetry
 from bot.handle_merge import merge_handle
 from bot.metrics import Metrics
-from bot.retry import MAX_BUGS, Aside, Later, decide
+from bot.retry import LONGEST_WAIT, MAX_BUGS, Aside, Later, decide
 from cards.door import Refused, Retry, Unsure
 from domain.clock import ManualClock
 from domain.ports import Conflict
@@ -23,12 +25,16 @@ from tests.samples import NOW
         (Retry("x"), 1, Later(1.0, "retry")),
         (Retry("x"), 3, Later(5.0, "retry")),
         (Retry("x"), 30, Later(300.0, "retry")),
-        (Retry("x", retry_after=7), 1, Later(7.0, "throttled")),
+        (Retry("x", retry_after=7), 1, Later(7.0, "throttled", failed=False)),
+        (Retry("x", retry_after=7), 999, Later(7.0, "throttled", failed=False)),
+        (Retry("x", retry_after=0.0), 1, Later(0.0, "retry")),
+        (Retry("x", retry_after=0.0), 60, Aside("given_up")),
         (Unsure("x"), 1, Later(0.5, "unsure")),
         (Unsure("x"), 3, Later(5.0, "retry")),
         (TimeoutError(), 1, Later(0.5, "unsure")),
         (Conflict(), 2, Later(0.04, "conflict")),
-        (Resting("door", 8.0), 1, Later(8.0, "resting")),
+        (Resting("door", 8.0), 1, Later(8.0, "resting", failed=False)),
+        (Resting("door", 8.0), 999, Later(8.0, "resting", failed=False)),
         (EffectRetry("x", 33.0), 999, Later(33.0, "waiting")),
         (EffectRetry("x"), 2, Later(2.0, "retry")),
         (KeyError("bug"), 1, Later(1.0, "error")),
@@ -41,6 +47,24 @@ from tests.samples import NOW
 )
 def test_what_comes_after_a_failure(error: Exception, attempts: int, expected: Later | Aside) -> None:
     assert decide(error, attempts, 60) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "waited", "expected"),
+    [
+        (Resting("door", 8.0), timedelta(minutes=1), Later(8.0, "resting", failed=False)),
+        (Resting("door", 8.0), timedelta(minutes=10), Later(60.0, "resting", failed=False)),
+        (Resting("door", 8.0), timedelta(hours=5), Later(300.0, "resting", failed=False)),
+        (Resting("door", 8.0), LONGEST_WAIT, Aside("given_up")),
+        (Retry("x", retry_after=7), timedelta(hours=5), Later(7.0, "throttled", failed=False)),
+        (Retry("x", retry_after=7), LONGEST_WAIT, Aside("given_up")),
+        (Retry("x"), LONGEST_WAIT, Later(1.0, "retry")),
+    ],
+)
+def test_a_named_wait_ends_by_its_length_alone(
+    error: Exception, waited: timedelta, expected: Later | Aside
+) -> None:
+    assert decide(error, 1, 60, waited) == expected
 
 
 async def call(breakers: Breakers, error: BaseException | None = None, target: str = "a") -> None:
