@@ -46,7 +46,7 @@ def full(seed: int, engine: str) -> Plan:
         tills=40,
         desks=100,
         askers=600,
-        in_flight=24,
-        asking=64,
+        in_flight=32,
+        asking=96,
         settle_seconds=1_800.0,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,7 +21,7 @@ from tqdm import tqdm
 from bench.callbacks import App
 from bench.sandbox_api import SandboxApi
 from bot.system_clock import SystemClock
-from tests.chaos import company, late_ledger, ledger, servers
+from tests.chaos import company, evidence, late_ledger, ledger, servers
 from tests.chaos.callbacks import Platform
 from tests.chaos.company import Desk
 from tests.chaos.fleet import ROOT, Fleet, Member
@@ -83,11 +82,11 @@ class Done:
 async def run(plan: Plan, *, quiet: bool = False) -> Ledger:
     found = Ledger()
     began = monotonic()
-    with tempfile.TemporaryDirectory(prefix="qianshao-chaos-") as name, servers.stand(plan.engine) as far:
-        async with _world(plan, Path(name), far) as world:
+    with evidence.folder(found) as folder, servers.stand(plan.engine) as far:
+        async with _world(plan, folder, far) as world:
             await _work(world, found, quiet)
         ledger.lives(found, world.fleet)
-        found.note("logs", _complaints(Path(name)))
+        found.note("logs", _complaints(folder))
     found.note("seed, engine", f"{plan.seed}, {plan.engine}")
     found.note("took", f"{monotonic() - began:.0f} s")
     return found
@@ -101,7 +100,14 @@ async def _work(world: World, found: Ledger, quiet: bool) -> None:
     people = People(world.api, chats, plan.stream("people"))
     struck: Counter[str] = Counter()
     saboteur = Saboteur(
-        world.fleet, world.servers, world.api, world.wires[0], world.wires[1], plan.stream("faults"), struck
+        world.fleet,
+        world.servers,
+        world.api,
+        world.wires[0],
+        world.wires[1],
+        plan.stream("faults"),
+        struck,
+        world.folder / "faults.txt",
     )
     done, pace = Done(plan, quiet), Pace(world.database)
     pace.start()
@@ -144,6 +150,8 @@ async def _audit(
     try:
         await ledger.audit(found, connection, world.api, chats, platform.sent, people.asked)
         await late_ledger.audit(found, connection, chats, tills.late)
+        if found.wrong:
+            await evidence.keep_tables(connection, world.folder)
     finally:
         await connection.close()
 

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 import aiohttp
@@ -79,6 +81,7 @@ class Saboteur:
     far: Wire
     rng: Random
     struck: Counter[str]
+    journal: Path  # of what was struck when, for whoever looks into what went wrong
 
     async def strike(self, total: int, share: Callable[[], float]) -> None:
         """`total` faults, spread over the people's work; `share`: how much of it is done, from 0 to 1."""
@@ -103,6 +106,7 @@ class Saboteur:
         name = self.rng.choices(names, weights)[0]
         verb, _, what = name.partition(" ")
         self.struck[name] += 1
+        self._note(name)
         acts: dict[str, Callable[[str], Awaitable[None]]] = {
             "kill": self._kill,
             "pause": self._pause,
@@ -112,6 +116,10 @@ class Saboteur:
             "far": self._far_fault,
         }
         await acts[verb](what)
+
+    def _note(self, what: str) -> None:
+        with self.journal.open("a", encoding="utf-8") as journal:
+            journal.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {what}\n")
 
     async def _kill(self, what: str) -> None:
         members = self.fleet.of(what)
@@ -149,6 +157,7 @@ class Saboteur:
 
     async def _plant(self, system: str, kind: str, args: dict[str, str]) -> None:
         self.struck[f"{system} {kind}"] += 1
+        self._note(f"{system} {kind}")
         with suppress(aiohttp.ClientError, RuntimeError, TimeoutError):
             count = self.rng.randint(1, 3)
             await self.api.post("/faults", system=system, kind=kind, count=count, args=args)
