@@ -19,6 +19,7 @@ import orjson
 from aiohttp import web
 
 from bench.callbacks import App, sealed
+from bench.lines import open_clients
 from bench.orders import number
 from bench.standing import stand_until_stopped
 from sandbox.wecom.inbound import Common, card_event
@@ -27,7 +28,7 @@ _NUMBER = re.compile(r"(?<!\d)\d{19}(?!\d)")
 _MESSAGE_IDS = itertools.count(7 * 10**18)
 DUPLICATE_TASK = 42014
 THINK_SECONDS = 1.0  # from a card to the tap on it
-CLIENTS = 16  # connections to the web processes, in turns, as platforms come from many hosts
+CLIENTS = 16
 
 
 @dataclass
@@ -134,7 +135,7 @@ class People:
         """Answers when everybody has asked what there was to ask and every callback has its answer."""
         plan = Plan(**orjson.loads(await request.read()))
         self._plan, self._rng = plan, random.Random(plan.seed)
-        self._clients = [aiohttp.ClientSession() for _ in range(CLIENTS)]
+        self._clients = await open_clients(CLIENTS, plan.port)
         try:
             for n in range(int(plan.rate * plan.seconds)):
                 due = plan.began + n / plan.rate

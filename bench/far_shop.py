@@ -16,6 +16,7 @@ from time import perf_counter
 
 import aiohttp
 
+from bench.lines import open_clients
 from bench.pushes import address, order, push, signed
 
 CLIENTS = 32
@@ -29,7 +30,8 @@ LIGHT_AGE = timedelta(hours=48)  # the default rule for what is to be shipped
 
 @dataclass(frozen=True)
 class Plan:
-    """`rate` orders a second for `seconds` from `began` (`perf_counter`) on, numbered from `first`."""
+    """`rate` orders a second for `seconds` from `began` (`perf_counter`) on, numbered from `first`; one of `light_each`
+    is late."""
 
     port: int
     shop: str
@@ -37,6 +39,7 @@ class Plan:
     seconds: float
     began: float
     first: int
+    light_each: int = LIGHT_EACH
 
 
 @dataclass
@@ -63,7 +66,7 @@ class Shop:
 
     async def sell(self) -> Told:
         plan, told = self._plan, self.told
-        self._clients = [aiohttp.ClientSession() for _ in range(CLIENTS)]
+        self._clients = await open_clients(CLIENTS, plan.port)
         for k in range(int(plan.rate * plan.seconds)):
             due = plan.began + k / plan.rate
             await asyncio.sleep(max(0.0, due - perf_counter()))
@@ -83,7 +86,7 @@ class Shop:
 
     def _begin(self, event: str, k: int, *, shipped: bool) -> None:
         n, now = self._plan.first + k, datetime.now(UTC)
-        paid = now - LIGHT_AGE + timedelta(seconds=LIGHT_AFTER) if k % LIGHT_EACH == 0 else now
+        paid = now - LIGHT_AGE + timedelta(seconds=LIGHT_AFTER) if k % self._plan.light_each == 0 else now
         body = push(event, self._plan.shop, order(n, paid, now, shipped=shipped))
         task = asyncio.ensure_future(self._push(event, f"{event}.{self._plan.first + k:012d}", body))
         self._under_way.add(task)

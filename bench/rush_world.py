@@ -145,7 +145,14 @@ async def _settle(database: str) -> None:
         await connection.close()
 
 
-async def live(world: World, seconds: float, *, first: int = 0, rate: float = ORDERS) -> Day:
+async def live(
+    world: World,
+    seconds: float,
+    *,
+    first: int = 0,
+    rate: float = ORDERS,
+    light_each: int = far_shop.LIGHT_EACH,
+) -> Day:
     """So many seconds of it, `rate` orders a second. `first`: how many came in before, so that none comes twice."""
     began = perf_counter() + _HEAD_START
     fresh = world.stored + first
@@ -162,7 +169,7 @@ async def live(world: World, seconds: float, *, first: int = 0, rate: float = OR
         fresh_from=fresh,
         tap_share=TAP_SHARE,
     )
-    shop = far_shop.Plan(port, SHOP, rate, seconds, began, fresh)
+    shop = far_shop.Plan(port, SHOP, rate, seconds, began, fresh, light_each)
     before = await _ledger(world.people)
     told, _ = await asyncio.gather(_sell(shop), _ask(world.people, people))
     return await _day(world, before, told)

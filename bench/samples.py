@@ -15,6 +15,7 @@ from bench.fleet import Fleet
 
 MOST_PAIRS_APART = 400  # samples a slope is taken of; more are thinned out
 _TASKS = re.compile(r"^qianshao_tasks (\S+)$", re.M)
+_UNSTORED = re.compile(r"^qianshao_unstored_callbacks_total\{[^}]*\} (\S+)$", re.M)
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.I)
 _TRIES = 200
 MIB = 2**20
@@ -73,6 +74,7 @@ class Sampler:
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._lines: dict[str, Line] = {}
+        self._unstored: dict[str, float] = {}
         self.taken: dict[str, Taken] = {name: Taken() for name in fleet.pids}
 
     async def look(self) -> None:
@@ -83,6 +85,11 @@ class Sampler:
             taken.descriptors.add(at, process.num_fds())
             taken.threads.add(at, process.num_threads())
             taken.tasks.add(at, tasks)
+
+    @property
+    def unstored(self) -> float:
+        """Callbacks and pushes that could not be stored in time, so far."""
+        return sum(self._unstored.values())
 
     def close(self) -> None:
         for line in self._lines.values():
@@ -96,6 +103,7 @@ class Sampler:
             line = await self._line(name)
             page = await line.get("/metrics")
         self._lines[name] = line
+        self._unstored[name] = sum(float(count) for count in _UNSTORED.findall(page))
         found = _TASKS.search(page)
         if found is None:
             raise RuntimeError(f"{name} tells no tasks")
