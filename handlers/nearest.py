@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 from rapidfuzz import fuzz
 
@@ -15,7 +15,7 @@ MOST = 3
 _LOOK_AT = 8  # characters of the text: a command stands at its beginning
 
 
-@cache
+@lru_cache(maxsize=1024)  # all names of commands, and some of what people write
 def sound(text: str) -> str:
     """Pinyin without tones; Latin letters stay as they are."""
     # The dictionary takes long to load and is seldom needed: the first slip of a pen pays for it, not the start.

@@ -15,6 +15,7 @@ from tests.model.state import (
     add_row,
     change_card,
     change_refund,
+    draw_for_sure,
     drawing_waits,
     idle,
     in_hand,
@@ -139,7 +140,7 @@ def _apply(scene: Scene, s: State, w: int, *, sees_card: bool, waits: bool = Fal
         s = change_card(s, w, Card(s.card.kept, stepped=True))
     if worker.word != "asked":  # late: told so, and a tapped card is drawn again
         s = _outcome(s, w, "L")
-        return idle(add_row(s, "draw!") if wish.tap and worker.card else s, w)
+        return idle(draw_for_sure(s) if wish.tap and worker.card else s, w)
     letter = "A" if wish.verb == "approve" else "R"
     word = "agreed" if wish.verb == "approve" else "refused"
     s = change_refund(s, w, Refund(word, s.refund.bound))

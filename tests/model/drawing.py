@@ -13,6 +13,8 @@ from tests.model.state import (
     add_row,
     change_card,
     close,
+    draw_for_sure,
+    drawing_waits,
     finish_row,
     finishes,
     idle,
@@ -72,7 +74,7 @@ def _keep_sent(scene: Scene, action: Action, s: State, w: int) -> list[Step]:
     doubtful = worker.note == "repeat" and scene.has(Guard.REPEAT_IS_DOUBT)
     done = change_card(s, w, Card("?" if doubtful else worker.word, stepped=False))
     if scene.has(Guard.CHECK_AFTER_SEND):
-        done = add_row(done, "draw")
+        done = done if drawing_waits(done) else add_row(done, "draw")
     return committed(action, s, finish_row(done, worker.row), w, then="")
 
 
@@ -135,7 +137,7 @@ def _redress(s: State, w: int) -> State:
     if not s.crew[w].card_fresh:
         return to_worker(s, w, card_fresh=True)
     done = change_card(s, w, s.card._replace(kept="?"))
-    return idle(add_row(done, "draw!"), w)
+    return idle(draw_for_sure(done), w)
 
 
 def _retry_drawing(scene: Scene, s: State, w: int) -> State:
