@@ -126,14 +126,15 @@ def claim_rows(connection: Connection, asked: Claim) -> tuple[list[InboxItem], b
         picking.look([row for row in rows if row.id not in picking.seen])
         if len(picking.chosen) >= asked.limit or len(rows) < page:
             break
+    taken: set[int] = set()
     if picking.chosen:
         ids = [row.id for row in picking.chosen]
-        take(connection, table, ids, asked.now, asked.lease_seconds, asked.owner)
+        taken = take(connection, table, ids, asked.now, asked.lease_seconds, asked.owner)
     waits = False
     if len(picking.chosen) < asked.limit and (lanes or subjects):
         given = {"now": asked.now, "lanes": lanes, "subjects": subjects}
         waits = connection.execute(_WAITS, given).first() is not None
-    return [_item(row) for row in picking.chosen], waits
+    return [_item(row) for row in picking.chosen if row.id in taken], waits
 
 
 def _held(connection: Connection, asked: Claim) -> tuple[set[str], set[str]]:

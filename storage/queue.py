@@ -140,12 +140,13 @@ class RowQueue:
 
 def take(
     connection: Connection, table: sa.Table, ids: Collection[int], now: int, lease_seconds: float, owner: str
-) -> None:
-    """Mark rows as running in this process's hands until the lease ends, one more try counted."""
+) -> set[int]:
+    """Mark rows as running in this process's hands until the lease ends, one more try counted; which of them. One that
+    is due because its process was taken for dead may be settled by that process until here."""
     t = table.c
-    connection.execute(
+    statement = (
         sa.update(table)
-        .where(among(t.id, ids))
+        .where(among(t.id, ids), t.due <= now)
         .values(
             state=RUNNING,
             due=now + int(lease_seconds * 1_000_000),
@@ -153,7 +154,9 @@ def take(
             claimed_at=now,
             owner=owner,
         )
+        .returning(t.id)
     )
+    return set(connection.execute(statement).scalars())
 
 
 def fail_later(

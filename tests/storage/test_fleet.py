@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
@@ -188,6 +189,31 @@ async def test_a_process_that_wakes_up_late_can_settle_nothing(
     good.finish_inbox(theirs.id, "handled")
     await good.commit()
     assert await two.outbox.claim(10, 60, ()) == []
+
+
+async def test_what_a_late_process_settles_during_a_claim_is_not_handed_out(
+    pair: tuple[Database, Database], postgres_desk: str, clock: ManualClock
+) -> None:
+    one, two = pair
+    for key in ("k1", "k2"):
+        await say(one, key, key)
+    mine, _ = await one.inbox.claim(10, 60)
+    clock.advance(61)
+    late = await asyncpg.connect(
+        sa.make_url(postgres_desk).set(drivername="postgresql").render_as_string(False)
+    )
+    try:
+        async with late.transaction():
+            await late.execute("UPDATE inbox SET state = 'done', due = NULL WHERE id = $1", mine.id)
+            claiming = asyncio.create_task(claimed(two))
+            waiting = "SELECT count(*) FROM pg_locks WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+            while not claiming.done() and await late.fetchval(waiting) == 0:
+                await asyncio.sleep(0.01)
+            assert not claiming.done(), "it has seen k1 due, and waits for whoever is changing it"
+        assert await claiming == ["k2"]
+    finally:
+        await late.close()
+    assert await two.inbox.depth() == {"ready": 0, "running": 1, "dead": 0}
 
 
 async def test_what_was_delivered_counts_even_when_it_was_taken_over_meanwhile(
