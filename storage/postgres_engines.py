@@ -3,6 +3,9 @@
 The pool keeps all connections it has opened: one opened for a moment of crowding and closed again costs more than
 everything that is asked over it. And it asks a connection whether it still lives only after a rest: the question is
 three ways there and back, while a server that ended or was killed has closed it, which is seen here at once.
+
+A process that freezes, or whose machine vanishes, between two statements keeps its locks, and all claims of the fleet
+follow each other under one. The server ends such a transaction when others take the process for dead.
 """
 
 from __future__ import annotations
@@ -17,12 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.errors import translated
 from storage.heeding import heeding
+from storage.processes import DEAD_SECONDS
 
 T = TypeVar("T")
 
 CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 60
 _REST_SECONDS = 1.0  # a connection in use that lately is believed to live
+_FROZEN_SECONDS = DEAD_SECONDS  # a transaction that waits so long for its own process is rolled back
 _USED = "used"  # when, by the machine's clock
 
 
@@ -64,8 +69,14 @@ class PostgresEngines:
 
 
 def _mind(engine: AsyncEngine) -> None:
-    """A connection that has died is replaced when it is taken out of the pool, and all that are as old with it."""
+    """Each connection bounds its transactions. One that has died is replaced when it is taken out of the pool, and all
+    that are as old with it."""
     dialect = engine.dialect
+
+    def bound(connection: Any, _record: Any) -> None:
+        # Not among the connection's start parameters: PgBouncer refuses those that it does not know.
+        setting = f"SET idle_in_transaction_session_timeout = {int(_FROZEN_SECONDS * 1000)}"
+        connection.run_async(lambda raw: raw.execute(setting))
 
     def put_back(_connection: Any, record: Any) -> None:
         record.info[_USED] = monotonic()
@@ -82,5 +93,6 @@ def _mind(engine: AsyncEngine) -> None:
             except dialect.loaded_dbapi.Error as error:
                 raise InvalidatePoolError from error
 
+    event.listen(engine.sync_engine, "connect", bound)
     event.listen(engine.sync_engine, "checkin", put_back)
     event.listen(engine.sync_engine, "checkout", take_out)

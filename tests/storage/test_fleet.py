@@ -9,13 +9,15 @@ from datetime import timedelta
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
 
+import storage.postgres_engines
 from domain.chat import Account, Recipient
 from domain.clock import ManualClock
 from domain.outbox import SendText
 from storage.database import Database, open_database
-from storage.errors import TakenOver
-from storage.inbox_claim import LANE_ROOM
+from storage.errors import StorageUnavailable, TakenOver
+from storage.inbox_claim import LANE_ROOM, Claim, claim_rows
 from storage.processes import DEAD_SECONDS
 from tests.storage.factory import DATA_KEY
 
@@ -214,6 +216,32 @@ async def test_what_a_late_process_settles_during_a_claim_is_not_handed_out(
     finally:
         await late.close()
     assert await two.inbox.depth() == {"ready": 0, "running": 1, "dead": 0}
+
+
+async def test_a_process_that_freezes_while_it_claims_holds_up_nobody_for_long(
+    pair: tuple[Database, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.postgres_engines, "_FROZEN_SECONDS", 1.0)
+    one, two = pair
+    await say(one, "k1", "lin")
+    claims, wakes = asyncio.Event(), asyncio.Event()
+
+    def claim_and_freeze(connection: sa.Connection) -> None:
+        now = int(one.clock.now().timestamp() * 1_000_000)
+        assert claim_rows(connection, Claim(now, 10, 60, "one", {}))[0]
+        claims.set()
+        await_only(wakes.wait())
+        connection.execute(sa.text("SELECT 1"))
+
+    frozen = asyncio.create_task(one.write(claim_and_freeze))
+    await claims.wait()
+    assert await claimed(two) == ["k1"], (
+        "PostgreSQL ends the transaction: it waits for nobody's next statement"
+    )
+    wakes.set()
+    with pytest.raises(StorageUnavailable):
+        await frozen
+    assert await one.inbox.depth() == {"ready": 0, "running": 1, "dead": 0}, "on a new connection"
 
 
 async def test_what_was_delivered_counts_even_when_it_was_taken_over_meanwhile(
