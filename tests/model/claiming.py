@@ -11,6 +11,7 @@ from tests.model.state import (
     State,
     Step,
     Worker,
+    idle,
     put,
 )
 
@@ -23,13 +24,9 @@ def steps(scene: Scene, s: State) -> list[Step]:
     for w, worker in enumerate(s.crew):
         if worker.up != "up" or worker.job:
             continue
-        for n, item in enumerate(s.inbox):
+        for n in range(len(s.inbox)):
             if _free_item(scene, s, n, w):
-                rows = put(s.inbox, n, item._replace(state="running", owner=w))
-                taken = Worker(job="inbox", stage="begin", row=n)
-                found.append(
-                    Step(Action("claims message", w, n), s._replace(inbox=rows, crew=put(s.crew, w, taken)))
-                )
+                found.append(_look(s, w, n) if scene.split else _take(s, w, n))
         for n, row in enumerate(s.outbox):
             if _free_row(scene, s, n, w):
                 out = put(s.outbox, n, row._replace(state="running", owner=w, tried=row.kind == "pay"))
@@ -40,6 +37,25 @@ def steps(scene: Scene, s: State) -> list[Step]:
                     )
                 )
     return found
+
+
+def take_steps(scene: Scene, s: State, w: int) -> list[Step]:
+    """The second half of a claim that takes time: its UPDATE sees what became of the row since its SELECT."""
+    n = s.crew[w].row
+    if _due(scene, s.inbox[n], w) or not scene.has(Guard.STILL_DUE):
+        return [_take(s, w, n)]
+    return [Step(Action("finds no longer due message", w, n), idle(s, w))]
+
+
+def _look(s: State, w: int, n: int) -> Step:
+    seen = Worker(job="claim", stage="take", row=n)
+    return Step(Action("sees message", w, n), s._replace(crew=put(s.crew, w, seen)))
+
+
+def _take(s: State, w: int, n: int) -> Step:
+    rows = put(s.inbox, n, s.inbox[n]._replace(state="running", owner=w))
+    taken = Worker(job="inbox", stage="begin", row=n)
+    return Step(Action("claims message", w, n), s._replace(inbox=rows, crew=put(s.crew, w, taken)))
 
 
 def _note(row: Row) -> str:
@@ -56,8 +72,8 @@ def _due(scene: Scene, row: Item | Row, w: int) -> bool:
 
 def _free_item(scene: Scene, s: State, n: int, w: int) -> bool:
     item = s.inbox[n]
-    if not _due(scene, item, w):
-        return False
+    if not _due(scene, item, w) or any(worker.job == "claim" for worker in s.crew):
+        return False  # claims of all processes follow each other
     if not scene.has(Guard.ONE_AT_A_TIME):
         return True
     for other, row in enumerate(s.inbox):

@@ -52,6 +52,8 @@ def recoveries(scene: Scene, s: State) -> list[Step]:
             if scene.fleet and scene.has(Guard.BURIAL) and _has(s, w):
                 dead = to_worker(_free(s, w), w, buried=True)
                 found.append(Step(Action("is taken for dead", w), dead))
+            if worker.job == "claim" or s.tx == w:
+                found.append(Step(Action("has its transaction ended", w), _rolled_back(s, w)))
         if worker.up == "down":
             fresh = s._replace(crew=put(s.crew, w, Worker()))
             # Who works alone frees at its start what it left behind (Inbox.recover).
@@ -70,6 +72,12 @@ def _kill(s: State, w: int) -> State:
     inbox = tuple(item._replace(owner=DEAD) if item.owner == w else item for item in s.inbox)
     outbox = tuple(row._replace(owner=DEAD) if row.owner == w else row for row in s.outbox)
     return tidy(s._replace(inbox=inbox, outbox=outbox))
+
+
+def _rolled_back(s: State, w: int) -> State:
+    """The database does not wait for who is frozen in a transaction; he learns of it when he wakes up."""
+    crew = put(s.crew, w, Worker(up="paused"))
+    return tidy(s._replace(crew=crew, tx=NOBODY if s.tx == w else s.tx))
 
 
 def _has(s: State, owner: int) -> bool:

@@ -6,7 +6,20 @@ from dataclasses import replace
 from functools import cache
 
 from tests.model.explore import Found, explore
-from tests.model.scenes import AGREE, CARDS, CREATE, DECIDE, EARLY, INTAKE, LATE, ORDER, SPLIT, TWICE, WORDS
+from tests.model.scenes import (
+    AGREE,
+    CARDS,
+    CREATE,
+    DECIDE,
+    EARLY,
+    INTAKE,
+    LATE,
+    ORDER,
+    SLOW,
+    SPLIT,
+    TWICE,
+    WORDS,
+)
 from tests.model.state import Guard, Scene
 
 NOTICED: dict[Guard, tuple[Scene, str]] = {
@@ -18,6 +31,7 @@ NOTICED: dict[Guard, tuple[Scene, str]] = {
     Guard.ONE_AT_A_TIME: (DECIDE, "are at the same inbox at once"),
     Guard.IN_ORDER: (ORDER, "callback 1 was handled before 0 of the same person"),
     Guard.ONLY_DEAD: (CREATE, "are at the same pay at once"),
+    Guard.STILL_DUE: (SLOW, "callback 0 was handled twice"),
     Guard.BURIAL: (DECIDE, "callback 0 has no outcome"),
     Guard.ONE_COMMIT: (WORDS, "approved, but it ends as agreed"),
     Guard.REVISION: (WORDS, "the refund was decided twice: AR"),
@@ -36,7 +50,9 @@ NOTICED: dict[Guard, tuple[Scene, str]] = {
 
 # Kept by a far side, by the web server's order of steps, or inside one transaction; or its absence is that nothing
 # happens: nothing that a trace of whole steps could show on our tables.
-ELSEWHERE = frozenset({Guard.STORE_FIRST, Guard.FAR_KEY, Guard.CARD_KEY, Guard.SUBJECT_LOCK, Guard.BURIAL})
+ELSEWHERE = frozenset(
+    {Guard.STORE_FIRST, Guard.FAR_KEY, Guard.CARD_KEY, Guard.SUBJECT_LOCK, Guard.STILL_DUE, Guard.BURIAL}
+)
 
 
 @cache

@@ -50,7 +50,11 @@ def _money(s: State) -> str:
 def _one_at_a_time(scene: Scene, s: State) -> str:
     """Two processes never work at once on one subject, one sender or one lane of the outbox, unless one of them was
     taken for dead: it may wake up, think that it still has its row, and finish what another has taken over."""
-    at_work = [(w, worker) for w, worker in enumerate(s.crew) if worker.job and not _void(s, worker)]
+    at_work = [
+        (w, worker)
+        for w, worker in enumerate(s.crew)
+        if worker.job not in ("", "claim") and not _void(s, worker)
+    ]
     for n, (w, worker) in enumerate(at_work):
         for v, other in at_work[:n]:
             if worker.job == other.job and _meet(scene, s, worker, other):

@@ -28,18 +28,19 @@ CARDS = Scene("cards", (SAID_NO,), stored=True, card="unsent", left=Left(crash=2
 PAUSED = replace(CARDS, name="cards, paused", left=Left(pause=1, lost=1, busy=1))
 LATE = Scene("late drawing", begins="agreed", shop="create", card="sent", left=Left(pause=1, lost=2))
 SPLIT = Scene("split", (SAID_NO,), stored=True, card="unsent", split=True, left=Left(crash=1))
+SLOW = Scene("slow claim", (SAID_YES, SAID_NO), stored=True, split=True, left=Left(crash=1, pause=1))
 EARLY = Scene("early tap", (YES,), stored=True, card="unsent", left=Left(crash=1, lost=1))
 WHOLE = Scene("whole", (YES, NO), tries=1, card="sent", left=Left(crash=1))
 ALONE = Scene("alone", (YES, NO), tries=1, card="sent", workers=1, fleet=False, left=Left(crash=1, lost=1))
 
 STANDARD = (
     *(INTAKE, RUSH, DECIDE, TWICE, WORDS, ORDER, AGREE, CREATE),
-    *(CARDS, PAUSED, LATE, SPLIT, EARLY, WHOLE, ALONE),
+    *(CARDS, PAUSED, LATE, SPLIT, SLOW, EARLY, WHOLE, ALONE),
 )
 
 # Carried out on the real desk too (PostgreSQL; ALONE on SQLite). A transaction that is split in two cannot be: what
-# the lock does is tested on the database itself.
-MIRRORED = tuple(scene for scene in STANDARD if scene not in (SPLIT, ALONE))
+# the lock and the claim do is tested on the database itself.
+MIRRORED = tuple(scene for scene in STANDARD if scene not in (SPLIT, SLOW, ALONE))
 
 LARGE = (
     replace(INTAKE, name="intake, large", tries=4, left=Left(crash=3, lost=2, cut=2, copy=2)),
@@ -55,6 +56,7 @@ LARGE = (
     replace(LATE, name="late drawing, three workers", workers=3, left=Left(pause=1, lost=2, busy=1)),
     replace(LATE, name="late drawing, two pauses", left=Left(pause=2, lost=1)),
     replace(SPLIT, name="split, three workers", workers=3, left=Left(pause=1)),
+    replace(SLOW, name="slow claim, three workers", workers=3),
     replace(EARLY, name="early taps", wishes=(YES, NO)),
     replace(WHOLE, name="whole, card unsent", card="unsent", shop="create", left=Left(crash=1)),
 )

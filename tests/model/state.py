@@ -27,6 +27,7 @@ class Guard(StrEnum):
     ONE_AT_A_TIME = "no row is handed out whose lane or subject another has in hand"
     IN_ORDER = "what was taken from the dead goes before what came after it"
     ONLY_DEAD = "rows are taken from the dead only"
+    STILL_DUE = "a claim takes only what is still due when it writes"
     BURIAL = "what the dead had in hand is freed"
     ONE_COMMIT = "decision, effect and inbox row are one transaction"
     REVISION = "a change is refused when somebody changed the same thing first"
@@ -115,7 +116,7 @@ class Worker(NamedTuple):
     refund as `word` and the card as `card`; `note` is what it learned on the way."""
 
     up: str = "up"  # up | paused | down
-    job: str = ""  # inbox pay card draw
+    job: str = ""  # claim inbox pay card draw
     stage: str = ""
     row: int = -1
     word: str = ""
@@ -166,7 +167,7 @@ class Step(NamedTuple):
 @dataclass(frozen=True)
 class Scene:
     """A bounded world. `shop` agree: the buyer's application is agreed to; create: the seller starts the refund.
-    `split`: a transaction takes time between its reads and its commit (PostgreSQL, READ COMMITTED).
+    `split`: a claim and a decision take time between their reads and their commit (PostgreSQL, READ COMMITTED).
     `fleet`: processes share the database; else one works alone and frees its rows when it starts again."""
 
     name: str

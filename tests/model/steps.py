@@ -13,6 +13,8 @@ def progress(scene: Scene, s: State) -> list[Step]:
         if worker.up != "up" or not worker.job:
             continue
         match worker.job:
+            case "claim":
+                found += claiming.take_steps(scene, s, w)
             case "inbox":
                 found += deciding.steps(scene, s, w)
             case "pay":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +11,17 @@ from tests.model.explore import explore, told
 from tests.model.scenes import CREATE, LIMIT, STANDARD
 from tests.model.state import Guard, Left, Scene
 
+TABLE = (Path(__file__).parents[2] / "docs/protocol.md").read_text().splitlines()
+
 
 @pytest.mark.parametrize("scene", STANDARD, ids=lambda scene: scene.name)
 def test_no_interleaving_breaks_a_law(scene: Scene) -> None:
     found = explore(scene)
     assert not found.wrong, told(found)
     assert found.ends
-    print(found.line())
+    told_there = [line for line in TABLE if line.startswith(f"| {scene.name} |")]
+    counted = f" | {len(found.states):,} | {found.transitions:,} |"
+    assert [line.endswith(counted) for line in told_there] == [True], f"docs/protocol.md: {counted}"
 
 
 def test_asking_first_is_enough_for_a_shop_without_keys_while_nobody_is_paused() -> None:
