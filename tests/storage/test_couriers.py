@@ -71,6 +71,7 @@ async def fleet() -> AsyncIterator[Open]:
     """Opens processes that belong together: `fleet(url)`, or apart: `fleet(url, "another")`."""
     name, opened = f"test-{secrets.token_hex(4)}", []
     unseen: list[dict[str, Any]] = []
+    running = asyncio.all_tasks()
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: unseen.append(context))
 
     def start(url: str, apart: str = "", *, listen: bool = True) -> Listener:
@@ -80,6 +81,8 @@ async def fleet() -> AsyncIterator[Open]:
     yield start
     for listener in opened:
         await listener.courier.close()
+    # A library that is still closing when the loop ends is heard of in the test after this one.
+    await until(lambda: asyncio.all_tasks() - {asyncio.current_task()} <= running, "every task to end")
     opened.clear()
     gc.collect()
     await asyncio.sleep(0)
